@@ -1,0 +1,305 @@
+"""dnsbl.toml → frozen dataclasses. Every default stands here, with its unit in its name."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+from dnsbl.config.toml import ConfigError, Table
+from dnsbl.config.zonefile import ZoneConfig, parse_hostname, parse_mailbox, read_zones
+from dnsbl.network import Network, parse
+
+CONFIG_FILE_DEFAULT = "dnsbl.toml"
+CONFIG_FILE_VARIABLE = "DNSBL_CONFIG"
+
+DATABASE_NAME = "listings.sqlite3"
+OUTBOX_NAME = "outbox"
+DNS_STATUS_NAME = "dns.json"
+PORT_MAX = 65_535
+
+MailTransport = Literal["file", "smtp"]
+SmtpSecurity = Literal["none", "starttls", "tls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address and a port to listen on; written 192.0.2.1:53 or [2001:db8::1]:53."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """Where the truth lives."""
+
+    directory: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.directory / DATABASE_NAME
+
+    @property
+    def outbox(self) -> Path:
+        """Where the file transport writes its mails."""
+        return self.directory / OUTBOX_NAME
+
+    @property
+    def dns_status(self) -> Path:
+        """What the DNS process writes about itself, for the sidecar's metrics."""
+        return self.directory / DNS_STATUS_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class DnsConfig:
+    """The DNS server. `workers` 0 means one for each CPU."""
+
+    listen: tuple[Endpoint, ...]
+    workers: int
+    tcp_idle_timeout_s: int
+    tcp_connections_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """How many delist requests are accepted in a sliding hour or day."""
+
+    client_per_hour: int
+    client_per_day: int
+    mailbox_per_hour: int
+    mailbox_per_day: int
+    domain_per_hour: int
+    address_per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortalConfig:
+    """The sidecar. `public_url` has no slash at its end; `contact` may be empty."""
+
+    listen: Endpoint
+    public_url: str
+    contact: str
+    trusted_proxies: tuple[Network, ...]
+    confirm_within_s: int
+    limits: LimitsConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpConfig:
+    """The server that takes our mail. The password is read from its file at each connection."""
+
+    host: str
+    port: int
+    security: SmtpSecurity
+    username: str
+    password_file: Path | None
+    ca_file: Path | None
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailConfig:
+    """How mail leaves."""
+
+    transport: MailTransport
+    sender: str
+    per_minute: int
+    smtp: SmtpConfig
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """What is logged, on standard error; "auto" is for people on a terminal, JSON elsewhere."""
+
+    level: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration, zones included, as one value."""
+
+    file: Path
+    data: DataConfig
+    dns: DnsConfig
+    portal: PortalConfig
+    mail: MailConfig
+    log: LogConfig
+    zones: tuple[ZoneConfig, ...]
+
+    def zone(self, origin: str) -> ZoneConfig | None:
+        """The zone of that origin, or None."""
+        return next((zone for zone in self.zones if zone.origin == origin), None)
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """An address with a port. Raises ValueError: host names are not looked up here."""
+    address_text, colon, port_text = text.rpartition(":")
+    if not colon or not port_text.isascii() or not port_text.isdigit() or len(port_text) > 5:  # noqa: PLR2004  # digits of 65535
+        raise ValueError("it has no port; write 127.0.0.1:5300 or [::1]:5300")
+    port = int(port_text)
+    if not 1 <= port <= PORT_MAX:
+        raise ValueError(f"the port is not from 1 to {PORT_MAX}")
+    if address_text.startswith("[") and address_text.endswith("]"):
+        return Endpoint(str(ipaddress.IPv6Address(address_text[1:-1])), port)
+    return Endpoint(str(ipaddress.IPv4Address(address_text)), port)
+
+
+def _parse_public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it does not begin with http:// or https:// and a host")
+    if parts.query or parts.fragment or parts.username or any(c in text for c in " {}$<>\"'\\"):
+        raise ValueError("it has more than a scheme, a host, a port and a path")
+    return text.rstrip("/")
+
+
+def _read_dns(table: Table) -> DnsConfig:
+    expected = "a list of one or more addresses with ports, such as 127.0.0.1:5300"
+    dns = DnsConfig(
+        listen=table.parsed_each("listen", ["127.0.0.1:5300"], expected, parse_endpoint),
+        workers=table.whole("workers", 1, "threads (0: one for each CPU)", 0, 256),
+        # RFC 7766 §6.2.3: a server's idle timeout is in the order of seconds
+        tcp_idle_timeout_s=table.whole("tcp_idle_timeout_s", 10, "seconds", 1, 3600),
+        tcp_connections_max=table.whole("tcp_connections_max", 1024, "connections", 1, 65536),
+    )
+    if not dns.listen or len(set(dns.listen)) != len(dns.listen):
+        raise table.refuse("listen", expected + ", each once")
+    table.finish()
+    return dns
+
+
+def _read_portal(table: Table) -> PortalConfig:
+    listen = table.parsed(
+        "listen", "127.0.0.1:8053", "an address with a port, such as 127.0.0.1:8053", parse_endpoint
+    )
+    limits = table.table("limits")
+
+    def limit(key: str, default: int) -> int:
+        return limits.whole(key, default, "requests", 1, 1_000_000)
+
+    portal = PortalConfig(
+        listen=listen,
+        public_url=table.parsed(
+            "public_url",
+            f"http://{listen}",
+            "the portal's address as senders see it",
+            _parse_public_url,
+        ),
+        contact=table.text("contact", "", "a mailbox or web address for other matters"),
+        trusted_proxies=table.parsed_each(
+            "trusted_proxies", [], "a list of networks whose X-Forwarded-For is believed", parse
+        ),
+        confirm_within_s=table.whole("confirm_within_s", 86_400, "seconds", 300, 604_800),
+        limits=LimitsConfig(
+            client_per_hour=limit("client_per_hour", 5),
+            client_per_day=limit("client_per_day", 20),
+            mailbox_per_hour=limit("mailbox_per_hour", 3),
+            mailbox_per_day=limit("mailbox_per_day", 5),
+            domain_per_hour=limit("domain_per_hour", 20),
+            address_per_day=limit("address_per_day", 3),
+        ),
+    )
+    limits.finish()
+    table.finish()
+    return portal
+
+
+def _read_smtp(table: Table) -> SmtpConfig:
+    folder = table.file.parent
+
+    def optional_file(key: str, expected: str) -> Path | None:
+        value = table.text(key, "", expected)
+        return folder / value if value else None
+
+    smtp = SmtpConfig(
+        host=table.parsed("host", "127.0.0.1", "a host name or an address", _parse_smtp_host),
+        port=table.whole("port", 25, "(a port)", 1, PORT_MAX),
+        security=cast(
+            "SmtpSecurity", table.choice("security", "none", ("none", "starttls", "tls"))
+        ),
+        username=table.text("username", "", "a user name"),
+        password_file=optional_file("password_file", "a file that holds the password"),
+        ca_file=optional_file("ca_file", "a file of certificates to trust"),
+        timeout_s=table.whole("timeout_s", 30, "seconds", 1, 600),
+    )
+    if bool(smtp.username) != bool(smtp.password_file):
+        raise ConfigError(
+            f"{table.file}: mail.smtp.username and mail.smtp.password_file go together"
+        )
+    if smtp.username and smtp.security == "none" and not _is_loopback(smtp.host):
+        raise table.refuse(
+            "security", '"starttls" or "tls", since a password would cross the network in clear'
+        )
+    table.finish()
+    return smtp
+
+
+def _parse_smtp_host(text: str) -> str:
+    return str(ipaddress.ip_address(text)) if ":" in text else parse_hostname(text)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _read_mail(table: Table, sender: str) -> MailConfig:
+    mail = MailConfig(
+        transport=cast("MailTransport", table.choice("transport", "file", ("file", "smtp"))),
+        sender=table.parsed("sender", sender, "an e-mail address", parse_mailbox),
+        per_minute=table.whole("per_minute", 60, "mails", 1, 100_000),
+        smtp=_read_smtp(table.table("smtp")),
+    )
+    table.finish()
+    return mail
+
+
+def _read_log(table: Table) -> LogConfig:
+    log = LogConfig(
+        level=table.choice("level", "info", ("debug", "info", "warning", "error")),
+        format=table.choice("format", "auto", ("auto", "json", "console")),
+    )
+    table.finish()
+    return log
+
+
+def default_file() -> Path:
+    """The configuration file where no --config names one."""
+    return Path(os.environ.get(CONFIG_FILE_VARIABLE) or CONFIG_FILE_DEFAULT)
+
+
+def load(file: Path) -> Config:
+    """The configuration and its zones. Paths in it are relative to the file. Raises ConfigError."""
+    file = file.absolute()
+    table = Table.read(file)
+    folder = file.parent
+    data = table.table("data")
+    directory = folder / data.text("directory", "data", "a folder")
+    data.finish()
+    portal = _read_portal(table.table("portal"))
+    zones = read_zones(
+        folder / table.text("zones", "zones", "a folder of zone files"), portal.public_url
+    )
+    config = Config(
+        file=file,
+        data=DataConfig(directory),
+        dns=_read_dns(table.table("dns")),
+        portal=portal,
+        mail=_read_mail(table.table("mail"), f"delist@{zones[0].origin}"),
+        log=_read_log(table.table("log")),
+        zones=zones,
+    )
+    table.finish()
+    return config

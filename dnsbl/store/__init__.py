@@ -1,0 +1,12 @@
+"""The truth: one SQLite database in WAL mode, and the only place where SQL stands.
+
+A change's path, in order:
+
+``database``    opens it: for the one writer at a time, or read-only
+``schema``      numbered migrations: the tables, and the triggers that write the journal
+``listings``    what is listed, and ``exclusions`` from it
+``journal``     the ordered log of both, which the DNS process follows
+``requests``    delist requests: their states, tokens and limits
+``outbox``      mail to be sent, committed before it is sent
+``audit``       who did what to which listing, and why
+"""

@@ -1,0 +1,56 @@
+"""Who did what to which listing, and why: the trail that RFC 6471 §2.1.2 asks for.
+
+The journal knows every change, whoever made it; the audit adds the acts of this
+project's own programs with their actor and reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dnsbl.network import Network
+from dnsbl.store.database import Database
+
+NOTE_CHARS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One line of the trail. `network` is canonical text, or the address of a request."""
+
+    at: int
+    actor: str
+    act: str
+    zone: str = ""
+    network: str = ""
+    category: str = ""
+    request_id: int | None = None
+    note: str = ""
+
+
+def record(database: Database, acts: Iterable[Act]) -> None:
+    """Writes lines into the caller's transaction, so that they stand or fall with what they say."""
+    with database.transaction():
+        for act in acts:
+            database.change(
+                "INSERT INTO audit (at, actor, act, zone, network, category, request_id, note) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                act.at, act.actor, act.act, act.zone, act.network, act.category, act.request_id,
+                act.note[:NOTE_CHARS_MAX],
+            )  # fmt: skip
+
+
+def trail(database: Database, address: Network, limit: int) -> list[Act]:
+    """The last acts on networks that cover the address, the newest first."""
+    networks = [str(network) for network in address.covering()]
+    marks = ", ".join("?" * len(networks))
+    rows = database.rows(
+        f"SELECT * FROM audit WHERE network IN ({marks}) ORDER BY id DESC LIMIT ?",
+        *networks, limit,
+    )  # fmt: skip
+    return [
+        Act(row["at"], row["actor"], row["act"], row["zone"], row["network"], row["category"],
+            row["request_id"], row["note"])
+        for row in rows
+    ]  # fmt: skip

@@ -1,0 +1,113 @@
+"""What must not be listed though a covering listing exists."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dnsbl.network import Network, NetworkError, parse_canonical
+from dnsbl.store.database import Database, explained
+from dnsbl.verdict import EVERY_CATEGORY, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A row of `exclusions`; times in Unix seconds. `grace`: made by a delisting."""
+
+    zone: str
+    network: Network
+    category: str = EVERY_CATEGORY
+    reason: str = ""
+    grace: bool = False
+    excluded_at: int = 0
+    expires_at: int | None = None
+
+    @property
+    def entry(self) -> Entry:
+        """What it brings to a decision."""
+        return Entry(self.network, self.category, excludes=True, expires_at=self.expires_at)
+
+
+_COLUMNS = "zone, network, category, reason, grace, excluded_at, expires_at"
+
+
+def _exclusion(row: sqlite3.Row) -> Exclusion:
+    return Exclusion(
+        zone=row["zone"],
+        network=parse_canonical(row["network"]),
+        category=row["category"],
+        reason=row["reason"],
+        grace=bool(row["grace"]),
+        excluded_at=row["excluded_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def exclude(database: Database, exclusion: Exclusion) -> bool:
+    """Excludes a network, or brings its exclusion up to date; whether anything changed.
+
+    A grace exclusion never weakens one that an operator made.
+    """
+    return database.change(
+        f"""
+        INSERT INTO exclusions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (zone, network, category) DO UPDATE
+        SET reason = excluded.reason, grace = excluded.grace, excluded_at = excluded.excluded_at,
+            expires_at = excluded.expires_at
+        WHERE excluded.grace <= grace
+          AND (reason, grace, expires_at)
+              IS NOT (excluded.reason, excluded.grace, excluded.expires_at)
+        """,  # the columns are the constant above
+        exclusion.zone, str(exclusion.network), exclusion.category, exclusion.reason,
+        int(exclusion.grace), exclusion.excluded_at, exclusion.expires_at,
+    ) > 0  # fmt: skip
+
+
+def unexclude(database: Database, zone: str, network: Network, category: str) -> bool:
+    """Takes an exclusion away; whether there was one."""
+    return database.change(
+        "DELETE FROM exclusions WHERE zone = ? AND network = ? AND category = ?",
+        zone, str(network), category,
+    ) > 0  # fmt: skip
+
+
+def covering_exclusions(database: Database, address: Network) -> list[Exclusion]:
+    """All exclusions whose network covers the address, the most specific first, in every zone."""
+    networks = [str(network) for network in address.covering()]
+    marks = ", ".join("?" * len(networks))
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM exclusions WHERE network IN ({marks})",  # marks only
+        *networks,
+    )
+    return sorted((_exclusion(row) for row in rows), key=lambda item: -item.network.length)
+
+
+def browse_exclusions(
+    database: Database, zone: str | None = None, limit: int = -1
+) -> Iterator[Exclusion]:
+    """Exclusions one by one, ordered by zone and network text; a negative limit is none."""
+    with explained(database.path):
+        for row in database.db.execute(
+            f"SELECT {_COLUMNS} FROM exclusions WHERE ?1 IS NULL OR zone = ?1 "
+            "ORDER BY zone, network, category LIMIT ?2",
+            [zone, limit],
+        ):
+            with contextlib.suppress(NetworkError):  # written by another client; never served
+                yield _exclusion(row)
+
+
+def take_expired_exclusions(database: Database, now: int, limit: int) -> list[Exclusion]:
+    """Removes exclusions whose time has come, at most so many; what they were."""
+    rows = database.rows(
+        f"DELETE FROM exclusions WHERE (zone, network, category) IN ("
+        f"SELECT zone, network, category FROM exclusions WHERE expires_at <= ? LIMIT ?) "
+        f"RETURNING {_COLUMNS}",
+        now, limit,
+    )  # fmt: skip
+    taken: list[Exclusion] = []
+    for row in rows:
+        with contextlib.suppress(NetworkError):  # never served, so nobody misses it
+            taken.append(_exclusion(row))
+    return taken

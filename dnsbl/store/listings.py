@@ -1,0 +1,213 @@
+"""What is listed: add, remove, look up, and the entries that cover an address."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dnsbl.network import Network, NetworkError, parse_canonical
+from dnsbl.store.database import Database, explained
+from dnsbl.store.exclusions import covering_exclusions
+from dnsbl.verdict import Entry
+
+IMPORT_BATCH_ROWS = 1000  # rows between two reports of an import's progress
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A row of `listings`; times in Unix seconds, `expires_at` None for never."""
+
+    zone: str
+    network: Network
+    category: str
+    reason: str = ""
+    source: str = ""
+    evidence: str = ""
+    listed_at: int = 0
+    expires_at: int | None = None
+
+    @property
+    def entry(self) -> Entry:
+        """What it brings to a decision."""
+        return Entry(self.network, self.category, excludes=False, expires_at=self.expires_at)
+
+
+_COLUMNS = "zone, network, category, reason, source, evidence, listed_at, expires_at"
+
+_UPSERT = f"""
+    INSERT INTO listings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (zone, network, category) DO UPDATE
+    SET reason = excluded.reason, source = excluded.source, evidence = excluded.evidence,
+        expires_at = excluded.expires_at
+    WHERE (reason, source, evidence, expires_at)
+          IS NOT (excluded.reason, excluded.source, excluded.evidence, excluded.expires_at)
+"""  # the columns are the constant above
+
+
+def _values(listing: Listing) -> tuple[object, ...]:
+    return (
+        listing.zone, str(listing.network), listing.category, listing.reason, listing.source,
+        listing.evidence, listing.listed_at, listing.expires_at,
+    )  # fmt: skip
+
+
+def _listing(row: sqlite3.Row) -> Listing:
+    """Raises NetworkError where another client wrote what SQL could not refuse."""
+    return Listing(
+        zone=row["zone"],
+        network=parse_canonical(row["network"]),
+        category=row["category"],
+        reason=row["reason"],
+        source=row["source"],
+        evidence=row["evidence"],
+        listed_at=row["listed_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def add(database: Database, listing: Listing) -> bool:
+    """Lists a network, or brings its listing up to date; whether anything changed.
+
+    New evidence voids a grace exclusion of the same network (a trigger sees to it for new rows;
+    here also where the row was there already).
+    """
+    with database.transaction():
+        voided = database.change(
+            "DELETE FROM exclusions WHERE grace = 1 AND zone = ? AND network = ? "
+            "AND category IN ('', ?)",
+            listing.zone, str(listing.network), listing.category,
+        )  # fmt: skip
+        return database.change(_UPSERT, *_values(listing)) + voided > 0
+
+
+def add_many(database: Database, listings: Iterable[Listing]) -> Iterator[int]:
+    """Lists what a feed brings, inside the caller's transaction; yields the changes of each batch.
+
+    What a grace exclusion covers exactly is passed over: a feed that has not
+    heard of the delisting yet is no new evidence.
+    """
+    in_grace = {
+        (row["zone"], row["network"], row["category"])
+        for row in database.rows("SELECT zone, network, category FROM exclusions WHERE grace = 1")
+    }
+
+    def wanted(listing: Listing) -> bool:
+        zone, network = listing.zone, str(listing.network)
+        return not in_grace or (
+            (zone, network, "") not in in_grace
+            and (zone, network, listing.category) not in in_grace
+        )
+
+    batch: list[tuple[object, ...]] = []
+    for listing in listings:
+        if wanted(listing):
+            batch.append(_values(listing))
+        if len(batch) >= IMPORT_BATCH_ROWS:
+            yield _upsert_batch(database, batch)
+            batch = []
+    yield _upsert_batch(database, batch)
+
+
+def _upsert_batch(database: Database, batch: list[tuple[object, ...]]) -> int:
+    with explained(database.path):
+        return max(0, database.db.conn.executemany(_UPSERT, batch).rowcount)
+
+
+def remove(database: Database, zone: str, network: Network, category: str) -> bool:
+    """Takes a listing away; whether there was one."""
+    return database.change(
+        "DELETE FROM listings WHERE zone = ? AND network = ? AND category = ?",
+        zone, str(network), category,
+    ) > 0  # fmt: skip
+
+
+def get(database: Database, zone: str, network: Network, category: str) -> Listing | None:
+    """One listing by its key."""
+    row = database.row(
+        f"SELECT {_COLUMNS} FROM listings WHERE zone = ? AND network = ? AND category = ?",
+        zone, str(network), category,
+    )  # fmt: skip
+    return _listing(row) if row else None
+
+
+def covering(database: Database, address: Network) -> list[Listing]:
+    """All listings whose network covers the address, the most specific first, in every zone."""
+    networks = [str(network) for network in address.covering()]
+    marks = ", ".join("?" * len(networks))
+    rows = database.rows(
+        f"SELECT {_COLUMNS} FROM listings WHERE network IN ({marks})",  # marks only
+        *networks,
+    )
+    return sorted((_listing(row) for row in rows), key=lambda listing: -listing.network.length)
+
+
+def covering_entries(database: Database, zone: str, address: Network) -> list[Entry]:
+    """Listings and exclusions of a zone that cover the address, in the order that they decide."""
+    entries = [item.entry for item in covering(database, address) if item.zone == zone]
+    entries += [item.entry for item in covering_exclusions(database, address) if item.zone == zone]
+    return sorted(entries, key=lambda entry: entry.precedence)
+
+
+def browse(
+    database: Database, zone: str | None = None, category: str | None = None, limit: int = -1
+) -> Iterator[Listing]:
+    """Listings one by one, ordered by zone and network text; a negative limit is none."""
+    conditions: list[str] = []
+    parameters: list[object] = []
+    for column, value in (("zone", zone), ("category", category)):
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            parameters.append(value)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    with explained(database.path):
+        for row in database.db.execute(
+            f"SELECT {_COLUMNS} FROM listings {where} ORDER BY zone, network, category LIMIT ?",
+            [*parameters, limit],
+        ):
+            with contextlib.suppress(NetworkError):  # `invalid` reports those
+                yield _listing(row)
+
+
+def invalid(database: Database, known: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A sentence for each row that cannot be served: of no known zone and category, or no network.
+
+    SQL cannot keep them out, so other clients of the database can write them.
+    """
+    served = set(known)
+    with explained(database.path):
+        for row in database.db.execute("SELECT zone, network, category FROM listings"):
+            if (row["zone"], row["category"]) not in served:
+                yield (
+                    f"listing {row['network']} in {row['zone']}: "
+                    f"no such zone and category as {row['zone']}/{row['category']}"
+                )
+            else:
+                try:
+                    parse_canonical(row["network"])
+                except NetworkError as error:
+                    yield f"listing {row['network']} in {row['zone']}: {error}"
+
+
+def count(database: Database) -> dict[tuple[str, str], int]:
+    """How many listings each zone and category has."""
+    rows = database.rows(
+        "SELECT zone, category, count(*) AS n FROM listings GROUP BY zone, category"
+    )
+    return {(row["zone"], row["category"]): row["n"] for row in rows}
+
+
+def take_expired(database: Database, now: int, limit: int) -> list[Listing]:
+    """Removes listings whose time has come, at most so many; what they were."""
+    rows = database.rows(
+        f"DELETE FROM listings WHERE (zone, network, category) IN ("
+        f"SELECT zone, network, category FROM listings WHERE expires_at <= ? LIMIT ?) "
+        f"RETURNING {_COLUMNS}",
+        now, limit,
+    )  # fmt: skip
+    taken: list[Listing] = []
+    for row in rows:
+        with contextlib.suppress(NetworkError):  # never served, so nobody misses it
+            taken.append(_listing(row))
+    return taken

@@ -1,0 +1,115 @@
+"""Mail to be sent: a row is committed before anything is sent, and marked after.
+
+A mail is sent at least once: killed between the server's acceptance and the
+mark, it is sent again, under the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+from dnsbl.store.database import Database
+
+REPLY_CHARS_MAX = 1000
+
+MailState = Literal["queued", "sent", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A row of `outbox`: a mail of a request, and how it fares. Times in Unix seconds."""
+
+    id: int
+    request_id: int
+    message_id: str
+    state: MailState
+    attempts: int
+    next_attempt_at: int
+    reply: str
+    created_at: int
+    done_at: int | None
+
+
+def _mail(row: sqlite3.Row) -> Mail:
+    return Mail(
+        id=row["id"],
+        request_id=row["request_id"],
+        message_id=row["message_id"],
+        state=row["state"],
+        attempts=row["attempts"],
+        next_attempt_at=row["next_attempt_at"],
+        reply=row["reply"],
+        created_at=row["created_at"],
+        done_at=row["done_at"],
+    )
+
+
+def queue(database: Database, request_id: int, message_id: str, now: int) -> None:
+    """Queues the mail of a request, in the transaction that accepts the request."""
+    database.change(
+        "INSERT INTO outbox (kind, request_id, message_id, next_attempt_at, created_at) "
+        "VALUES ('confirm_mail', ?, ?, ?, ?)",
+        request_id, message_id, now, now,
+    )  # fmt: skip
+
+
+def due(database: Database, now: int, limit: int) -> list[Mail]:
+    """Queued mails whose time has come, the longest waiting first."""
+    rows = database.rows(
+        "SELECT * FROM outbox WHERE state = 'queued' AND next_attempt_at <= ? "
+        "ORDER BY next_attempt_at, id LIMIT ?",
+        now, limit,
+    )  # fmt: skip
+    return [_mail(row) for row in rows]
+
+
+def next_due_at(database: Database) -> int | None:
+    """When the next queued mail is due, in Unix seconds; None where none waits."""
+    row = database.row("SELECT min(next_attempt_at) FROM outbox WHERE state = 'queued'")
+    return int(row[0]) if row and row[0] is not None else None
+
+
+def of_request(database: Database, request_id: int) -> Mail | None:
+    """The last mail of a request."""
+    row = database.row(
+        "SELECT * FROM outbox WHERE request_id = ? ORDER BY id DESC LIMIT 1", request_id
+    )
+    return _mail(row) if row else None
+
+
+def settle(
+    database: Database, mail_id: int, state: MailState, reply: str, *,
+    now: int, next_attempt_at: int | None = None,
+) -> bool:  # fmt: skip
+    """Notes how an attempt went; whether the mail was still queued.
+
+    "queued" goes with the time of the next attempt.
+    """
+    assert (state == "queued") == (next_attempt_at is not None)
+    return database.change(
+        "UPDATE outbox SET state = ?, reply = ?, attempts = attempts + 1, "
+        "next_attempt_at = coalesce(?, next_attempt_at), done_at = ? "
+        "WHERE id = ? AND state = 'queued'",
+        state, reply[:REPLY_CHARS_MAX], next_attempt_at, None if state == "queued" else now,
+        mail_id,
+    ) > 0  # fmt: skip
+
+
+def depths(database: Database) -> dict[str, int]:
+    """How many mails are in each state, for metrics."""
+    found = {
+        row["state"]: int(row["n"])
+        for row in database.rows("SELECT state, count(*) AS n FROM outbox GROUP BY state")
+    }
+    return {state: found.get(state, 0) for state in ("queued", "sent", "failed")}
+
+
+def cancel(database: Database, request_id: int, now: int) -> None:
+    """Whatever is still queued for a request is not sent."""
+    database.change(
+        "UPDATE outbox SET state = 'failed', done_at = ?, reply = 'cancelled' "
+        "WHERE request_id = ? AND state = 'queued'",
+        now, request_id,
+    )  # fmt: skip

@@ -1,0 +1,294 @@
+"""Delist requests: their rows, the states they may be in, their tokens, and what limits them.
+
+Each function that changes a state writes its audit line in the same
+transaction. Whatever counts against a limit is counted from these rows, so a
+restart forgets nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+import sqlite3
+from dataclasses import dataclass
+from typing import Final
+
+from dnsbl.store import audit
+from dnsbl.store.audit import Act
+from dnsbl.store.database import Database, StoreError
+
+HOUR_S: Final = 3600
+DAY_S: Final = 86_400
+
+
+class State(enum.StrEnum):
+    """Where a request stands."""
+
+    REQUESTED = "requested"
+    MAIL_QUEUED = "mail_queued"
+    MAIL_SENT = "mail_sent"
+    MAIL_FAILED = "mail_failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    CONFIRMED = "confirmed"
+    REVIEW = "review"
+    COOLDOWN = "cooldown"
+    DELISTED = "delisted"
+    REFUSED = "refused"
+    RELISTED = "relisted"
+
+
+# The whole machine in one table: from each state, where it may go.
+TRANSITIONS: Final[dict[State, frozenset[State]]] = {
+    State.REQUESTED: frozenset({State.MAIL_QUEUED, State.REFUSED, State.EXPIRED, State.CANCELLED}),
+    State.MAIL_QUEUED: frozenset(
+        {State.MAIL_SENT, State.MAIL_FAILED, State.EXPIRED, State.CANCELLED, State.CONFIRMED}
+    ),
+    State.MAIL_SENT: frozenset({State.CONFIRMED, State.EXPIRED, State.CANCELLED}),
+    # A mail that came although its server said no, and a link pressed, still count.
+    State.MAIL_FAILED: frozenset({State.CONFIRMED, State.CANCELLED}),
+    State.CONFIRMED: frozenset({State.DELISTED, State.REVIEW, State.COOLDOWN, State.REFUSED}),
+    State.REVIEW: frozenset({State.DELISTED, State.REFUSED}),
+    State.COOLDOWN: frozenset({State.DELISTED, State.REVIEW, State.REFUSED}),
+    State.DELISTED: frozenset({State.RELISTED}),
+    State.EXPIRED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.REFUSED: frozenset(),
+    State.RELISTED: frozenset(),
+}
+
+# A request that waits for its mail, or for the link in it to be pressed.
+PENDING: Final = (State.REQUESTED, State.MAIL_QUEUED, State.MAIL_SENT)
+_PENDING_SQL: Final = "state IN ('requested', 'mail_queued', 'mail_sent')"
+
+
+class TransitionError(StoreError):
+    """A change of state that the machine does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """What a visit brings. `mailbox_key` is the mailbox as limits count it; times in Unix s."""
+
+    status_hash: bytes
+    address: str
+    mailbox: str
+    mailbox_key: str
+    mailbox_domain: str
+    client: str
+    language: str
+    created_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A row of `delist_requests`, as the flow uses it."""
+
+    id: int
+    address: str
+    mailbox: str
+    mailbox_key: str
+    client: str
+    language: str
+    state: State
+    note: str
+    created_at: int
+    state_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Requests of the last hour and day that share something with a new one."""
+
+    client_hour: int
+    client_day: int
+    mailbox_hour: int
+    mailbox_day: int
+    domain_hour: int
+    address_day: int
+
+
+def _request(row: sqlite3.Row) -> Request:
+    return Request(
+        id=row["id"],
+        address=row["address"],
+        mailbox=row["mailbox"],
+        mailbox_key=row["mailbox_key"],
+        client=row["client"],
+        language=row["language"],
+        state=State(row["state"]),
+        note=row["note"],
+        created_at=row["created_at"],
+        state_at=row["state_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def create(database: Database, new: NewRequest) -> int:
+    """Accepts a request, in the state REQUESTED; its id. The caller queues the mail with it."""
+    with database.transaction():
+        row = database.row(
+            """
+            INSERT INTO delist_requests (status_hash, address, mailbox, mailbox_key,
+                mailbox_domain, client, language, state, created_at, state_at, expires_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?) RETURNING id
+            """,
+            new.status_hash, new.address, new.mailbox, new.mailbox_key, new.mailbox_domain,
+            new.client, new.language, new.created_at, new.created_at, new.expires_at,
+        )  # fmt: skip
+        assert row is not None
+        request_id = int(row["id"])
+        _audit_state(database, request_id, new.address, State.REQUESTED, "portal", new.created_at)
+    return request_id
+
+
+def move(
+    database: Database, request_id: int, to: State, *, actor: str, now: int, note: str = ""
+) -> None:
+    """Changes a request's state, with its audit line. Raises TransitionError where it may not."""
+    with database.transaction():
+        request = get(database, request_id)
+        if request is None or to not in TRANSITIONS[request.state]:
+            state = request.state if request else "gone"
+            raise TransitionError(f"request {request_id} is {state}; it cannot become {to}")
+        database.change(
+            "UPDATE delist_requests SET state = ?, note = ?, state_at = ? WHERE id = ?",
+            str(to), note[: audit.NOTE_CHARS_MAX], now, request_id,
+        )  # fmt: skip
+        _audit_state(database, request_id, request.address, to, actor, now, note)
+
+
+def _audit_state(
+    database: Database, request_id: int, address: str, state: State, actor: str, now: int,
+    note: str = "",
+) -> None:  # fmt: skip
+    network = f"{address}/{128 if ':' in address else 32}"
+    audit.record(
+        database,
+        [Act(now, actor, f"request.{state}", network=network, request_id=request_id, note=note)],
+    )
+
+
+def get(database: Database, request_id: int) -> Request | None:
+    """A request by its id."""
+    row = database.row("SELECT * FROM delist_requests WHERE id = ?", request_id)
+    return _request(row) if row else None
+
+
+def by_status(database: Database, status_hash: bytes) -> Request | None:
+    """A request by the SHA-256 of the key in its status page's address."""
+    row = database.row("SELECT * FROM delist_requests WHERE status_hash = ?", status_hash)
+    return _request(row) if row else None
+
+
+def pending_for(database: Database, address: str, now: int) -> Request | None:
+    """The request that an address waits for, if there is one."""
+    row = database.row(
+        f"SELECT * FROM delist_requests WHERE address = ? AND {_PENDING_SQL} AND expires_at > ? "
+        "ORDER BY id DESC LIMIT 1",
+        address, now,
+    )  # fmt: skip
+    return _request(row) if row else None
+
+
+def counts(database: Database, new: NewRequest) -> Counts:
+    """How many requests of the last hour and day share the client, the mailbox and so on."""
+
+    def since(column: str, value: str, seconds: int) -> int:
+        row = database.row(
+            f"SELECT count(*) FROM delist_requests WHERE {column} = ? AND created_at > ?",
+            value, new.created_at - seconds,
+        )  # fmt: skip
+        return int(row[0]) if row else 0
+
+    return Counts(
+        client_hour=since("client", new.client, HOUR_S),
+        client_day=since("client", new.client, DAY_S),
+        mailbox_hour=since("mailbox_key", new.mailbox_key, HOUR_S),
+        mailbox_day=since("mailbox_key", new.mailbox_key, DAY_S),
+        domain_hour=since("mailbox_domain", new.mailbox_domain, HOUR_S),
+        address_day=since("address", new.address, DAY_S),
+    )
+
+
+def expire_overdue(database: Database, now: int, limit: int) -> list[int]:
+    """Ends requests that were not confirmed in time; their ids."""
+    with database.transaction():
+        rows = database.rows(
+            f"SELECT id FROM delist_requests WHERE {_PENDING_SQL} AND expires_at <= ? LIMIT ?",
+            now, limit,
+        )  # fmt: skip
+        ids = [int(row["id"]) for row in rows]
+        for request_id in ids:
+            move(database, request_id, State.EXPIRED, actor="expiry", now=now)
+            database.change(
+                "UPDATE outbox SET state = 'failed', done_at = ?, reply = 'not sent in time' "
+                "WHERE request_id = ? AND state = 'queued'",
+                now, request_id,
+            )  # fmt: skip
+    return ids
+
+
+def in_states(database: Database) -> dict[State, int]:
+    """How many requests are in each state, for metrics."""
+    found = {
+        row["state"]: int(row["n"])
+        for row in database.rows("SELECT state, count(*) AS n FROM delist_requests GROUP BY state")
+    }
+    return {state: found.get(str(state), 0) for state in State}
+
+
+def add_token(database: Database, token_hash: bytes, request_id: int, expires_at: int) -> None:
+    """Keeps the SHA-256 of a token that a mail is about to carry."""
+    database.change(
+        "INSERT INTO delist_tokens (token_hash, request_id, expires_at) VALUES (?, ?, ?)",
+        token_hash, request_id, expires_at,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TokenState:
+    """What is known of a token: its request, and whether it still opens anything."""
+
+    request: Request
+    expires_at: int
+    used_at: int | None
+
+
+def find_token(database: Database, token_hash: bytes) -> TokenState | None:
+    """A token by its SHA-256, used or not, in time or not."""
+    row = database.row(
+        "SELECT request_id, expires_at AS token_expires_at, used_at FROM delist_tokens "
+        "WHERE token_hash = ?",
+        token_hash,
+    )
+    if row is None:
+        return None
+    request = get(database, int(row["request_id"]))
+    assert request is not None  # a foreign key
+    return TokenState(request, int(row["token_expires_at"]), row["used_at"])
+
+
+def use_tokens(database: Database, request_id: int, now: int) -> None:
+    """Voids all tokens of a request: any use of one is the use of all."""
+    database.change(
+        "UPDATE delist_tokens SET used_at = ? WHERE request_id = ? AND used_at IS NULL",
+        now, request_id,
+    )  # fmt: skip
+
+
+def suppress(database: Database, mailbox_hash: bytes, request_id: int, now: int) -> None:
+    """No further mail to a mailbox whose owner asked for none."""
+    database.change(
+        "INSERT INTO suppressions (mailbox_hash, request_id, at) VALUES (?, ?, ?) "
+        "ON CONFLICT (mailbox_hash) DO NOTHING",
+        mailbox_hash, request_id, now,
+    )  # fmt: skip
+
+
+def is_suppressed(database: Database, mailbox_hash: bytes) -> bool:
+    """Whether a mailbox wants no mail from here."""
+    return (
+        database.row("SELECT 1 FROM suppressions WHERE mailbox_hash = ?", mailbox_hash) is not None
+    )

@@ -1,0 +1,265 @@
+"""Numbered migrations: the tables, their constraints, and the triggers that write the journal.
+
+A migration, once released, is never changed; the next one mends it. A name that
+a constraint bears is what an operator reads in the `sqlite3` shell when a row
+is refused, so it says what was expected.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlite_utils import Database as SqliteUtils
+from sqlite_utils import Migrations
+
+from dnsbl.network import NETWORK_TEXT_CHARS_MAX
+
+MIGRATIONS: Final = Migrations("dnsbl")
+
+# Times are Unix seconds; the bound keeps out milliseconds, a common slip (it is the year 5138).
+TIME_MAX: Final = 100_000_000_000
+
+_ORIGIN_CHECK = """
+    CONSTRAINT "zone: expected an origin in lower case without the last dot, such as bl.example"
+    CHECK (length(zone) BETWEEN 1 AND 189 AND zone NOT GLOB '*[^a-z0-9._-]*'
+           AND zone NOT LIKE '%.' AND zone NOT LIKE '.%')
+"""
+
+# Host bits and the shortest IPv6 spelling are beyond SQL; the followers of the journal check them.
+_NETWORK_CHECK = f"""
+    CONSTRAINT "network: expected a prefix such as 192.0.2.1/32 or 2001:db8::/32, never /0"
+    CHECK (length(network) <= {NETWORK_TEXT_CHARS_MAX} AND network NOT LIKE '%/0'
+           AND network NOT LIKE '%/0_%' AND (
+        (network GLOB '[0-9]*.[0-9]*.[0-9]*.[0-9]*/[0-9]*'
+         AND network NOT GLOB '*[^0-9./]*' AND network NOT GLOB '*/*[./]*'
+         AND network NOT GLOB '*.*.*.*.*'
+         AND CAST(substr(network, instr(network, '/') + 1) AS INTEGER) BETWEEN 1 AND 32)
+        OR
+        (network GLOB '*:*:*/[0-9]*'
+         AND network NOT GLOB '*[^0-9a-f:/]*' AND network NOT GLOB '*/*[^0-9]*'
+         AND CAST(substr(network, instr(network, '/') + 1) AS INTEGER) BETWEEN 1 AND 128)
+    ))
+"""
+
+_FIRST = f"""
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Which database this is: another file under the same name is noticed by it.
+INSERT INTO meta VALUES ('identity', lower(hex(randomblob(16))));
+
+CREATE TABLE listings (
+    zone TEXT NOT NULL {_ORIGIN_CHECK},
+    network TEXT NOT NULL {_NETWORK_CHECK},
+    category TEXT NOT NULL
+        CONSTRAINT "category: expected 1 to 32 of a-z, 0-9, - and _"
+        CHECK (length(category) BETWEEN 1 AND 32 AND category NOT GLOB '*[^a-z0-9_-]*'),
+    reason TEXT NOT NULL DEFAULT ''
+        CONSTRAINT "reason: expected at most 1000 characters" CHECK (length(reason) <= 1000),
+    source TEXT NOT NULL DEFAULT ''
+        CONSTRAINT "source: expected at most 255 characters" CHECK (length(source) <= 255),
+    evidence TEXT NOT NULL DEFAULT ''
+        CONSTRAINT "evidence: expected at most 10000 characters" CHECK (length(evidence) <= 10000),
+    listed_at INTEGER NOT NULL DEFAULT (unixepoch())
+        CONSTRAINT "listed_at: expected Unix seconds"
+        CHECK (listed_at BETWEEN 0 AND {TIME_MAX}),
+    expires_at INTEGER
+        CONSTRAINT "expires_at: expected Unix seconds, or NULL for never"
+        CHECK (expires_at BETWEEN 0 AND {TIME_MAX}),
+    PRIMARY KEY (zone, network, category)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX listings_by_network ON listings (network);
+CREATE INDEX listings_by_expiry ON listings (expires_at) WHERE expires_at IS NOT NULL;
+
+-- An exclusion of every category has the category ''. A grace exclusion follows a delisting: new
+-- evidence, which is a listing of the very same network, voids it; imports pass it over.
+CREATE TABLE exclusions (
+    zone TEXT NOT NULL {_ORIGIN_CHECK},
+    network TEXT NOT NULL {_NETWORK_CHECK},
+    category TEXT NOT NULL DEFAULT ''
+        CONSTRAINT "category: expected '' for all, or 1 to 32 of a-z, 0-9, - and _"
+        CHECK (length(category) <= 32 AND category NOT GLOB '*[^a-z0-9_-]*'),
+    reason TEXT NOT NULL DEFAULT ''
+        CONSTRAINT "reason: expected at most 1000 characters" CHECK (length(reason) <= 1000),
+    grace INTEGER NOT NULL DEFAULT 0
+        CONSTRAINT "grace: expected 0 or 1" CHECK (grace IN (0, 1)),
+    excluded_at INTEGER NOT NULL DEFAULT (unixepoch())
+        CONSTRAINT "excluded_at: expected Unix seconds"
+        CHECK (excluded_at BETWEEN 0 AND {TIME_MAX}),
+    expires_at INTEGER
+        CONSTRAINT "expires_at: expected Unix seconds, or NULL for never"
+        CHECK (expires_at BETWEEN 0 AND {TIME_MAX}),
+    PRIMARY KEY (zone, network, category)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX exclusions_by_network ON exclusions (network);
+CREATE INDEX exclusions_by_expiry ON exclusions (expires_at) WHERE expires_at IS NOT NULL;
+
+-- The ordered log. It names the row that changed; its present state is in its own table.
+CREATE TABLE journal (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL DEFAULT (unixepoch()),
+    kind TEXT NOT NULL CHECK (kind IN ('listing', 'exclusion')),
+    op TEXT NOT NULL CHECK (op IN ('added', 'changed', 'removed')),
+    zone TEXT NOT NULL,
+    network TEXT NOT NULL,
+    category TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX journal_by_network ON journal (network);
+
+-- The journal begins at the time of its creation, so that a database made anew has serials beyond
+-- those of the one before it, and `seq` is the SOA serial (modulo 2^32) of its zone.
+INSERT INTO sqlite_sequence (name, seq) VALUES ('journal', unixepoch());
+INSERT INTO meta SELECT 'first_serial', seq FROM sqlite_sequence WHERE name = 'journal';
+
+CREATE TABLE zone_serials (
+    zone TEXT PRIMARY KEY,
+    serial INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER journal_serial AFTER INSERT ON journal BEGIN
+    INSERT INTO zone_serials (zone, serial) VALUES (NEW.zone, NEW.seq)
+    ON CONFLICT (zone) DO UPDATE SET serial = excluded.serial;
+END;
+
+CREATE TABLE delist_requests (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    status_hash BLOB NOT NULL UNIQUE CHECK (length(status_hash) = 32),
+    address TEXT NOT NULL CHECK (length(address) BETWEEN 2 AND 45),
+    mailbox TEXT NOT NULL CHECK (length(mailbox) BETWEEN 3 AND 254),
+    mailbox_key TEXT NOT NULL CHECK (length(mailbox_key) BETWEEN 3 AND 254),
+    mailbox_domain TEXT NOT NULL,
+    client TEXT NOT NULL,
+    language TEXT NOT NULL DEFAULT 'en',
+    state TEXT NOT NULL CHECK (state IN (
+        'requested', 'mail_queued', 'mail_sent', 'mail_failed', 'expired', 'cancelled',
+        'confirmed', 'review', 'cooldown', 'delisted', 'refused', 'relisted')),
+    note TEXT NOT NULL DEFAULT '' CHECK (length(note) <= 1000),
+    created_at INTEGER NOT NULL,
+    state_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX requests_by_address ON delist_requests (address, created_at);
+CREATE INDEX requests_by_mailbox ON delist_requests (mailbox_key, created_at);
+CREATE INDEX requests_by_domain ON delist_requests (mailbox_domain, created_at);
+CREATE INDEX requests_by_client ON delist_requests (client, created_at);
+CREATE INDEX requests_pending ON delist_requests (expires_at)
+    WHERE state IN ('requested', 'mail_queued', 'mail_sent');
+
+-- Only the SHA-256 of a token is kept.
+CREATE TABLE delist_tokens (
+    token_hash BLOB PRIMARY KEY CHECK (length(token_hash) = 32),
+    request_id INTEGER NOT NULL REFERENCES delist_requests (id) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tokens_by_request ON delist_tokens (request_id);
+
+-- Mailboxes whose owner said "this was not me": the SHA-256 of the mailbox key.
+CREATE TABLE suppressions (
+    mailbox_hash BLOB PRIMARY KEY CHECK (length(mailbox_hash) = 32),
+    request_id INTEGER,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('confirm_mail')),
+    request_id INTEGER NOT NULL REFERENCES delist_requests (id) ON DELETE CASCADE,
+    message_id TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'failed')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at INTEGER NOT NULL,
+    reply TEXT NOT NULL DEFAULT '' CHECK (length(reply) <= 1000),
+    created_at INTEGER NOT NULL,
+    done_at INTEGER
+) STRICT;
+
+CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE state = 'queued';
+CREATE INDEX outbox_by_request ON outbox (request_id);
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 255),
+    act TEXT NOT NULL CHECK (length(act) BETWEEN 1 AND 64),
+    zone TEXT NOT NULL DEFAULT '',
+    network TEXT NOT NULL DEFAULT '',
+    category TEXT NOT NULL DEFAULT '',
+    request_id INTEGER,
+    note TEXT NOT NULL DEFAULT '' CHECK (length(note) <= 1000)
+) STRICT;
+
+CREATE INDEX audit_by_network ON audit (network);
+CREATE INDEX audit_by_request ON audit (request_id) WHERE request_id IS NOT NULL;
+"""
+
+
+def _journal_triggers(table: str, kind: str) -> str:
+    """Triggers that write the journal for every writer, whatever program it is."""
+    row = "'{kind}', '{op}', {row}.zone, {row}.network, {row}.category"
+    insert = "INSERT INTO journal (kind, op, zone, network, category) VALUES"
+    added = row.format(kind=kind, op="added", row="NEW")
+    changed = row.format(kind=kind, op="changed", row="NEW")
+    removed = row.format(kind=kind, op="removed", row="OLD")
+    key_moved = "(OLD.zone, OLD.network, OLD.category) IS NOT (NEW.zone, NEW.network, NEW.category)"
+    return f"""
+CREATE TRIGGER {table}_journal_insert AFTER INSERT ON {table} BEGIN
+    {insert} ({added});
+END;
+CREATE TRIGGER {table}_journal_delete AFTER DELETE ON {table} BEGIN
+    {insert} ({removed});
+END;
+CREATE TRIGGER {table}_journal_update AFTER UPDATE ON {table}
+WHEN NOT ({key_moved}) BEGIN
+    {insert} ({changed});
+END;
+CREATE TRIGGER {table}_journal_move AFTER UPDATE ON {table}
+WHEN {key_moved} BEGIN
+    {insert} ({removed});
+    {insert} ({added});
+END;
+"""
+
+
+_GRACE_TRIGGER = """
+CREATE TRIGGER listings_void_grace AFTER INSERT ON listings BEGIN
+    DELETE FROM exclusions
+    WHERE grace = 1 AND zone = NEW.zone AND network = NEW.network
+      AND category IN ('', NEW.category);
+END;
+"""
+
+
+@MIGRATIONS(name="0001_first")
+def _first(db: SqliteUtils) -> None:
+    db.executescript(_FIRST)
+    db.executescript(_journal_triggers("listings", "listing"))
+    db.executescript(_journal_triggers("exclusions", "exclusion"))
+    db.executescript(_GRACE_TRIGGER)
+
+
+def apply(db: SqliteUtils) -> None:
+    """Brings a database up to this version's schema; the caller holds a write transaction."""
+    MIGRATIONS.apply(db)
+
+
+def unknown(db: SqliteUtils) -> list[str]:
+    """The migrations that a newer version applied and this one does not know."""
+    known = {migration.name for migration in MIGRATIONS.pending(_nothing_applied())}
+    return [applied.name for applied in MIGRATIONS.applied(db) if applied.name not in known]
+
+
+def pending(db: SqliteUtils) -> bool:
+    """Whether the database lacks a migration of this version."""
+    return bool(MIGRATIONS.pending(db))
+
+
+def _nothing_applied() -> SqliteUtils:
+    return SqliteUtils(memory=True, execute_plugins=False)
