@@ -1,0 +1,94 @@
+"""What became of every message, counted. Each ends as a reply or as a drop with its cause."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, Literal, TypeAlias
+
+from dnsbl.wire.numbers import Rcode, Type
+
+Transport: TypeAlias = Literal["udp", "tcp"]
+
+DropCause: TypeAlias = Literal[
+    "short",  # no whole header
+    "response",  # a reply, not a query
+    "unreceived",  # the socket reported an error in its place
+    "unsent",  # the socket did not take the reply: its buffer is full, or the client unreachable
+]
+
+TcpEvent: TypeAlias = Literal[
+    "accepted",
+    "refused",  # over dns.tcp_connections_max
+    "idle",  # closed for want of a whole message in time
+    "slow",  # cut off: the client does not take its replies
+]
+
+# Types are whatever strangers send: those counted by name are few, so that the counters are.
+_TYPE_NAMES: Final = {int(rtype): rtype.name for rtype in Type}
+_TYPE_OTHER: Final = "other"
+_TYPE_NONE: Final = "none"  # no question could be read
+
+
+class Counters:
+    """Counts since the start. Only ever rise."""
+
+    def __init__(self) -> None:
+        self._replies: Counter[tuple[Transport, str, str]] = Counter()
+        self._dropped: Counter[tuple[Transport, DropCause]] = Counter()
+        self._truncated: Counter[Transport] = Counter()
+        self._tcp: Counter[TcpEvent] = Counter()
+        self.failed = 0
+
+    def reply(
+        self, transport: Transport, qtype: int | None, rcode: Rcode, *, truncated: bool
+    ) -> None:
+        """A reply was made."""
+        name = _TYPE_NONE if qtype is None else _TYPE_NAMES.get(qtype, _TYPE_OTHER)
+        self._replies[transport, name, rcode.name] += 1
+        if truncated:
+            self._truncated[transport] += 1
+
+    def drop(self, transport: Transport, cause: DropCause) -> None:
+        """A message got no reply, or its reply got lost here."""
+        self._dropped[transport, cause] += 1
+
+    def tcp(self, event: TcpEvent) -> None:
+        """Something became of a TCP connection."""
+        self._tcp[event] += 1
+
+    def replies(self, rcode: Rcode | None = None) -> int:
+        """How many replies there were, of one outcome or of all."""
+        return sum(
+            count
+            for (_, _, name), count in self._replies.items()
+            if rcode is None or name == rcode.name
+        )
+
+    def dropped(self, cause: DropCause) -> int:
+        """How many messages were dropped for a cause."""
+        return sum(count for (_, held), count in self._dropped.items() if held == cause)
+
+    def tcp_events(self, event: TcpEvent) -> int:
+        """How often that became of a TCP connection."""
+        return self._tcp[event]
+
+    def document(self) -> dict[str, object]:
+        """The counters as JSON holds them; the shape is described in `dnsbl.server.status`."""
+        return {
+            "replies": [
+                {"transport": transport, "qtype": qtype, "rcode": rcode, "count": count}
+                for (transport, qtype, rcode), count in sorted(self._replies.items())
+            ],
+            "dropped": [
+                {"transport": transport, "cause": cause, "count": count}
+                for (transport, cause), count in sorted(self._dropped.items())
+            ],
+            "truncated": [
+                {"transport": transport, "count": count}
+                for transport, count in sorted(self._truncated.items())
+            ],
+            "tcp_connections": [
+                {"event": event, "count": count} for event, count in sorted(self._tcp.items())
+            ],
+            "failed": self.failed,
+        }

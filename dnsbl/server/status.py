@@ -1,0 +1,121 @@
+"""What the DNS process says of itself, in a file that the sidecar reads for its metrics.
+
+The file is ``config.data.dns_status``, one JSON object, replaced as a whole by
+rename; written within a second of a change, at least every 5 s, and at the end:
+
+.. code-block:: text
+
+    {
+      "format": 1,
+      "state": "serving",                   or "stopped", written last
+      "pid": 4711,
+      "started_at": 1790000000.0,           Unix seconds
+      "written_at": 1790000060.0,           Unix seconds; older than 15 s: the process is gone
+      "loop": "uvloop",                     or "asyncio"
+      "database_readable": true,            false: answers go on from memory
+      "applied_seq": 1789999999,            the number of the journal that answers are by
+      "zones": {"bl.example": {"serial": 1789999999, "entries": 120429}},
+      "counters": {
+        "replies": [{"transport": "udp", "qtype": "A", "rcode": "NOERROR", "count": 12}],
+        "dropped": [{"transport": "udp", "cause": "short", "count": 1}],
+        "truncated": [{"transport": "udp", "count": 1}],
+        "tcp_connections": [{"event": "accepted", "count": 3}],
+        "failed": 0                         answers that broke, and became SERVFAIL
+      }
+    }
+
+``serial`` is the number in the journal; SOA shows it modulo 2^32. ``entries``
+are listings and exclusions that have not expired. Counters begin at each start
+of the process and only rise; what was never counted is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from dnsbl.server.counters import Counters
+from dnsbl.zone.follow import Follower
+from dnsbl.zone.zone import Zones
+
+FORMAT: Final = 1
+WRITE_S: Final = 1.0  # between two looks at whether anything changed
+WRITE_UNCHANGED_S: Final = 5.0  # so that a reader sees that the process lives
+
+_log = structlog.get_logger()
+
+
+class StatusFile:
+    """Writes the file. One that cannot be written is reported once, and tried again."""
+
+    def __init__(
+        self,
+        path: Path,
+        zones: Zones,
+        follower: Follower,
+        counters: Counters,
+        *,
+        loop_name: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._zones = zones
+        self._follower = follower
+        self._counters = counters
+        self._loop_name = loop_name
+        self._now = now
+        self._started_at = now()
+        self._written_at = 0.0
+        self._written: dict[str, object] = {}
+        self._writable = True
+
+    async def run(self) -> None:
+        """Writes until it is cancelled, and then once more."""
+        try:
+            while True:
+                self.write("serving")
+                await asyncio.sleep(WRITE_S)
+        finally:
+            self.write("stopped")
+
+    def write(self, state: str) -> None:
+        """Writes the file, unless it says all this already and is fresh."""
+        document = self._document(state)
+        now = self._now()
+        if document == self._written and now - self._written_at < WRITE_UNCHANGED_S:
+            return
+        beside = self._path.with_name(f".{self._path.name}.new")
+        try:
+            # A few hundred bytes in the page cache, not synced: the file is for the moment.
+            beside.write_text(json.dumps(document | {"written_at": round(now, 3)}) + "\n")
+            beside.replace(self._path)
+        except OSError as error:
+            if self._writable:
+                _log.warning("status_unwritable", file=str(self._path), error=error.strerror)
+            self._writable = False
+            return
+        self._writable = True
+        self._written, self._written_at = document, now
+
+    def _document(self, state: str) -> dict[str, object]:
+        return {
+            "format": FORMAT,
+            "state": state,
+            "pid": os.getpid(),
+            "started_at": round(self._started_at, 3),
+            "loop": self._loop_name,
+            "database_readable": self._follower.database_readable,
+            "applied_seq": self._follower.applied_seq,
+            "zones": {
+                zone.config.origin: {"serial": zone.serial, "entries": len(zone.radix)}
+                for zone in self._zones
+            },
+            "counters": self._counters.document(),
+        }

@@ -1,0 +1,125 @@
+"""DNS over TCP (RFC 7766): messages with their length before them, many on one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Final
+
+import structlog
+
+from dnsbl.server.respond import Responder
+
+LENGTH_BYTES: Final = 2  # RFC 1035 §4.2.2
+STOP_READ_S: Final = 0.1  # what is on its way at the stop still has this long to arrive
+STOP_WAIT_S: Final = 2.0  # and replies have this long to leave
+
+_log = structlog.get_logger()
+
+
+class TcpServer:
+    """Serves the connections to one or more listening sockets, which it closes in the end.
+
+    ``idle_timeout_s``: how long a connection may take for its next whole
+    message, and for taking a reply. ``connections_max`` is the total of all.
+    """
+
+    def __init__(self, responder: Responder, idle_timeout_s: float, connections_max: int) -> None:
+        self._responder = responder
+        self._counters = responder.counters
+        self._idle_timeout_s = idle_timeout_s
+        self._connections_max = connections_max
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[asyncio.Task[None], asyncio.Timeout | None] = {}
+        self._stopping = False
+
+    async def start(self, listening: socket.socket) -> None:
+        """Begins to accept, on the running loop."""
+        self._servers.append(await asyncio.start_server(self._accept, sock=listening))
+
+    async def stop(self) -> None:
+        """Accepts no more; answers what has arrived; closes."""
+        self._stopping = True
+        for server in self._servers:
+            server.close()
+        until = asyncio.get_running_loop().time() + STOP_READ_S
+        for timeout in self._connections.values():
+            if timeout is not None and not timeout.expired():
+                timeout.reschedule(until)
+        if self._connections:
+            _, late = await asyncio.wait([*self._connections], timeout=STOP_WAIT_S)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._stopping or len(self._connections) >= self._connections_max:
+            self._counters.tcp("refused")
+            writer.transport.abort()
+            return
+        self._counters.tcp("accepted")
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[task] = None
+        try:
+            await self._serve(task, reader, writer)
+        except OSError as error:
+            _log.debug("tcp_connection_lost", error=str(error))  # the client went away
+        finally:
+            del self._connections[task]
+            writer.transport.abort()  # does nothing where the connection was closed in order
+
+    async def _serve(
+        self,
+        task: asyncio.Task[None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        while True:
+            try:
+                message = await self._read(task, reader)
+            except TimeoutError:
+                self._counters.tcp("idle")
+                break
+            except asyncio.IncompleteReadError:
+                break  # closed by the client, perhaps in the middle of a message
+            if not message:
+                break  # RFC 1035 §4.2.2: a message has a header at least
+            reply = self._responder.respond(message, "tcp")
+            if reply is None:
+                break  # nothing that makes sense is to be expected from there
+            # RFC 7766 §8: in one write, so that they leave in one segment
+            writer.write(len(reply).to_bytes(LENGTH_BYTES, "big") + reply)
+            if not await self._flushed(writer):
+                return
+            # A client may send thousands of queries at once; others have their turn in between.
+            await asyncio.sleep(0)
+        writer.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._idle_timeout_s):
+                await writer.wait_closed()
+
+    async def _read(self, task: asyncio.Task[None], reader: asyncio.StreamReader) -> bytes:
+        """The next message. Raises TimeoutError, IncompleteReadError."""
+        # RFC 7766 §6.2.3: only a whole message begins the time anew. A client that sends a byte
+        # now and then would hold the connection for ever.
+        within_s = STOP_READ_S if self._stopping else self._idle_timeout_s
+        async with asyncio.timeout(within_s) as timeout:
+            self._connections[task] = timeout
+            try:
+                length = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
+                return await reader.readexactly(length)
+            finally:
+                self._connections[task] = None
+
+    async def _flushed(self, writer: asyncio.StreamWriter) -> bool:
+        """Whether the client takes its replies; one that does not would fill our memory."""
+        try:
+            async with asyncio.timeout(self._idle_timeout_s):
+                await writer.drain()
+        except TimeoutError:
+            self._counters.tcp("slow")
+            return False
+        return True

@@ -1,0 +1,186 @@
+"""Keeps the zones in step with the database, while they answer.
+
+A commit's way: the database's ``data_version`` changes, within 20 ms the
+source reads what the journal has beyond the applied position, and the changes
+are applied on the event loop, a slice at a time, so that answers are given in
+between. Reading happens in a thread of its own: a slow disk or a locked
+database delays no answer.
+
+When the database cannot be read, that is logged once for each kind of trouble,
+answers go on from memory, and reading is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from dnsbl.store.database import StoreError
+from dnsbl.zone.contents import Contents
+from dnsbl.zone.skipped import SkippedRows
+from dnsbl.zone.source import Loaded, News, Source
+from dnsbl.zone.zone import Zones
+
+POLL_S: Final = 0.020
+BATCH_CHANGES: Final = 2_000  # read at once, and held in memory
+SLICE_CHANGES: Final = 200  # applied in one go: about 2 ms during which nothing is answered
+EXPIRY_CHECK_S: Final = 0.25  # expired entries leave within a second
+RETRY_FIRST_S: Final = 0.1
+RETRY_MAX_S: Final = 2.0
+CLOSE_WAIT_S: Final = 5.0  # for a disk that hangs
+
+_log = structlog.get_logger()
+
+
+class Follower:
+    """Loads the zones from the database at a path, then follows its journal.
+
+    Call `load` once, then `run` for as long as the zones answer, and `close`
+    at the end. `now` gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        zones: Zones,
+        *,
+        now: Callable[[], float] = time.time,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._zones = zones
+        self._now = now
+        self._poll_s = poll_s
+        self._skipped = SkippedRows()
+        configs = [zone.config for zone in zones]
+        self._source = Source(path, configs, self._skipped, now)
+        self._contents = Contents(configs, self._skipped)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="follow")
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._trouble: type[BaseException] | None = None
+        self.applied_seq = 0
+        self.loads = 0
+
+    @property
+    def database_readable(self) -> bool:
+        """Whether the last reading of the database went well."""
+        return self._trouble is None
+
+    async def load(self) -> None:
+        """The first load. Raises StoreError where the database cannot be read."""
+        await self._take(await self._read())
+
+    async def run(self) -> None:
+        """Follows until it is cancelled. No trouble with the database ends it."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._expire())
+
+    async def wait_applied(self, seq: int) -> None:
+        """Returns once the zones answer by everything up to that number of the journal."""
+        if self.applied_seq < seq:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append((seq, future))
+            await future
+
+    async def close(self) -> None:
+        """Closes the database."""
+        loop = asyncio.get_running_loop()
+        closing = loop.run_in_executor(self._thread, self._source.close)
+        self._thread.shutdown(wait=False)
+        await asyncio.wait([closing], timeout=CLOSE_WAIT_S)
+
+    async def _read(self) -> Loaded | News | None:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._thread, self._source.news, self.applied_seq, BATCH_CHANGES
+        )
+
+    async def _follow(self) -> None:
+        retry_s = RETRY_FIRST_S
+        while True:
+            try:
+                found = await self._read()
+            # Not only StoreError: a damaged database can hand up values of any kind, and whatever
+            # that breaks, a follower that has ended would serve an old list for ever.
+            except Exception as error:  # noqa: BLE001
+                self._report(error)
+                await asyncio.sleep(retry_s)
+                retry_s = min(2 * retry_s, RETRY_MAX_S)
+                continue
+            if self._trouble is not None:
+                self._trouble = None
+                _log.info("database_readable")
+            retry_s = RETRY_FIRST_S
+            await self._take(found)
+            self._skipped.flush()
+            if found is None:
+                await asyncio.sleep(self._poll_s)
+
+    def _report(self, error: Exception) -> None:
+        """Once for each kind: a database that stays away fills no log."""
+        if type(error) is self._trouble:
+            return
+        self._trouble = type(error)
+        _log.warning(
+            "database_unreadable",
+            kind=type(error).__name__,
+            error=str(error),
+            exc_info=not isinstance(error, StoreError),
+        )
+
+    async def _take(self, found: Loaded | News | None) -> None:
+        match found:
+            case Loaded():
+                self._swap(found)
+            case News():
+                await self._apply(found)
+            case None:
+                return
+        self._applied(found.last_seq)
+
+    def _swap(self, loaded: Loaded) -> None:
+        self._contents = loaded.contents
+        for zone in self._zones:
+            zone.radix = loaded.contents.radixes[zone.config.origin]
+            zone.serial = loaded.contents.serials[zone.config.origin]
+        self.loads += 1
+        _log.info(
+            "zones_loaded",
+            reason=loaded.reason,
+            seq=loaded.last_seq,
+            entries={zone.config.origin: len(zone.radix) for zone in self._zones},
+        )
+
+    async def _apply(self, news: News) -> None:
+        for start in range(0, len(news.changes), SLICE_CHANGES):
+            now = self._now()
+            slice_ = news.changes[start : start + SLICE_CHANGES]
+            for change in slice_:
+                self._contents.apply(change, now)
+            for zone in self._zones:
+                zone.serial = self._contents.serials[zone.config.origin]
+            self._applied(slice_[-1].seq)
+            await asyncio.sleep(0)  # answers first
+
+    def _applied(self, seq: int) -> None:
+        self.applied_seq = seq
+        waiting, self._waiting = self._waiting, []
+        for wanted, future in waiting:
+            if future.done():
+                continue
+            if wanted <= seq:
+                future.set_result(None)
+            else:
+                self._waiting.append((wanted, future))
+
+    async def _expire(self) -> None:
+        """On its own: it goes on while a reading hangs."""
+        while True:
+            dropped = self._contents.drop_expired(self._now(), SLICE_CHANGES)
+            await asyncio.sleep(0 if dropped == SLICE_CHANGES else EXPIRY_CHECK_S)

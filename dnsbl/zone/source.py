@@ -1,0 +1,176 @@
+"""The database as the follower sees it: loaded whole once, then asked for what is new.
+
+Everything here blocks, and runs in the follower's one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dnsbl.config import ZoneConfig
+from dnsbl.store import journal
+from dnsbl.store.database import (
+    Database,
+    DatabaseLockedError,
+    DatabaseMissingError,
+    StoreError,
+    open_reader,
+)
+from dnsbl.zone.contents import Contents
+from dnsbl.zone.skipped import SkippedRows
+
+FILE_CHECK_S: Final = 1.0  # how often the file's name is looked at, not only its contents
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All that the database holds at one position of the journal. ``reason``: why it was read."""
+
+    contents: Contents
+    last_seq: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Changes in order, and the position of the journal that they reach."""
+
+    changes: list[journal.Change]
+    last_seq: int
+
+
+class Source:
+    """Reads the database at a path, read-only, and notices when it is not the same any more.
+
+    For one thread at a time. After a StoreError the next call begins with a
+    connection of its own.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        configs: Iterable[ZoneConfig],
+        skipped: SkippedRows,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._configs = tuple(configs)
+        self._skipped = skipped
+        self._now = now
+        self._database: Database | None = None
+        self._file: tuple[int, int] | None = None  # device and inode
+        self._file_checked_at = 0.0
+        self._identity = ""
+        self._data_version = 0
+        self._last_seq = 0
+        self._load_reason: str | None = "start"
+
+    def news(self, applied: int, limit: int) -> Loaded | News | None:
+        """What is new beyond a number of the journal, at most so many changes; None: nothing.
+
+        Loaded in the place of News where the changes would not lead from what
+        was applied to what the database holds now. Raises StoreError.
+        """
+        try:
+            return self._news(applied, limit)
+        except DatabaseLockedError:
+            raise  # the connection is sound
+        except BaseException:
+            self._give_up()
+            raise
+
+    def close(self) -> None:
+        """Closes the connection."""
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+    def _give_up(self) -> None:
+        # What was read before the file was damaged may not be what stands there once it can be
+        # read again, though its journal looks alike.
+        self._load_reason = "database_unreadable"
+        with contextlib.suppress(Exception):  # a connection that is broken may not even close
+            self.close()
+
+    def _news(self, applied: int, limit: int) -> Loaded | News | None:
+        database = self._checked()
+        # Before the journal is read: a commit in between changes it once more.
+        data_version = journal.data_version(database)
+        if (
+            self._load_reason is None
+            and data_version == self._data_version
+            and applied >= self._last_seq
+        ):
+            return None
+        with database.snapshot():
+            position = journal.position(database)
+            reason = self._load_reason or self._broken(position, applied)
+            found: Loaded | News
+            if reason is not None:
+                found = self._load(database, position, reason)
+            else:
+                found = _changes(database, position, applied, limit)
+        self._data_version = data_version
+        self._identity = position.identity
+        self._last_seq = position.last_seq
+        self._load_reason = None
+        return found
+
+    def _broken(self, position: journal.Position, applied: int) -> str | None:
+        """Why the journal does not lead on from what was applied."""
+        if position.identity != self._identity:
+            return "another_database"
+        if position.last_seq < applied:
+            return "older_copy"
+        if position.first_seq > applied + 1:
+            return "journal_pruned"
+        return None
+
+    def _load(self, database: Database, position: journal.Position, reason: str) -> Loaded:
+        contents = Contents(self._configs, self._skipped)
+        now = self._now()
+        for change in journal.everything(database):
+            contents.apply(change, now)
+        serials = journal.serials(database)
+        first = journal.first_serial(database)
+        contents.serials = {origin: serials.get(origin, first) for origin in contents.serials}
+        return Loaded(contents, position.last_seq, reason)
+
+    def _checked(self) -> Database:
+        """The connection, to the file that bears the name now."""
+        if self._database is not None:
+            if time.monotonic() - self._file_checked_at < FILE_CHECK_S:
+                return self._database
+            if self._stat() == self._file:
+                self._file_checked_at = time.monotonic()
+                return self._database
+            self.close()
+            self._load_reason = "file_replaced"
+        file = self._stat()  # before it is opened: one put there in between is noticed next time
+        self._database = open_reader(self._path)
+        if self._file is not None and file != self._file:
+            self._load_reason = "file_replaced"
+        self._file = file
+        self._file_checked_at = time.monotonic()
+        return self._database
+
+    def _stat(self) -> tuple[int, int]:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            raise DatabaseMissingError(f"{self._path}: does not exist") from None
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be looked at: {error.strerror}") from None
+        return status.st_dev, status.st_ino
+
+
+def _changes(database: Database, position: journal.Position, applied: int, limit: int) -> News:
+    changes = journal.changes(database, applied, limit)
+    if len(changes) < limit:
+        return News(changes, position.last_seq)
+    return News(changes, changes[-1].seq)

@@ -1,0 +1,98 @@
+"""A zone: its configuration, its radix, its serial, and the test entries built into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from dnsbl.config import ZoneConfig
+from dnsbl.network import IPV4, Network
+from dnsbl.verdict import Entry, decide
+from dnsbl.wire.record import Labels
+from dnsbl.zone.radix import Radix
+
+NEVER_LISTED: Final = Network(IPV4, 0x7F00_0001, 32)  # RFC 5782 §5: 127.0.0.1
+_TEST_ADDRESS: Final = Network(IPV4, 0x7F00_0002, 32)  # RFC 5782 §5: 127.0.0.2
+
+
+class Zone:
+    """What is listed in one zone.
+
+    ``radix`` and ``serial`` are the follower's to change; the radix may be
+    swapped for another as a whole. ``serial`` is the number of the zone's last
+    change in the journal, of which SOA shows the low 32 bits.
+    """
+
+    def __init__(self, config: ZoneConfig, serial: int = 0) -> None:
+        self.config = config
+        self.labels: Final = tuple(label.encode() for label in config.origin.split("."))
+        self.radix = Radix()
+        self.serial = serial
+        self._tests: Final = _test_entries(config)
+
+    def decide(self, network: Network, now: float) -> dict[str, Entry]:
+        """The listing that decides for each category in which the address or prefix is listed.
+
+        RFC 5782 §5: the test entries are what they are, whatever the data says.
+        """
+        if network == NEVER_LISTED:
+            return {}
+        test = self._tests.get(network)
+        if test is not None:
+            return dict(test)
+        return decide(self.radix.covering(network), now)
+
+    def exists(self, prefix: Network, now: float) -> bool:
+        """Whether any address of the prefix may be listed: by what covers it, or lies in it."""
+        return (
+            bool(self.decide(prefix, now))
+            or self.radix.listed_below(prefix)
+            or any(prefix.covers(test) for test in self._tests)
+        )
+
+
+class Zones:
+    """The zones that are served. They never change while the process runs."""
+
+    def __init__(self, configs: Iterable[ZoneConfig]) -> None:
+        self._by_origin = {config.origin: Zone(config) for config in configs}
+        self._by_labels = {zone.labels: zone for zone in self._by_origin.values()}
+        self._label_counts = sorted({len(labels) for labels in self._by_labels}, reverse=True)
+
+    def __iter__(self) -> Iterator[Zone]:
+        return iter(self._by_origin.values())
+
+    def get(self, origin: str) -> Zone | None:
+        """The zone of that origin, in lower case without the last dot."""
+        return self._by_origin.get(origin)
+
+    def find(self, labels: Labels) -> Zone | None:
+        """The zone that a name lies in, the longest origin first; None if it lies in none.
+
+        RFC 4343 §3: letters match without regard to case, other octets exactly.
+        """
+        for count in self._label_counts:
+            if count <= len(labels):
+                suffix = tuple(label.lower() for label in labels[len(labels) - count :])
+                if (zone := self._by_labels.get(suffix)) is not None:
+                    return zone
+        return None
+
+
+def _test_entries(config: ZoneConfig) -> dict[Network, dict[str, Entry]]:
+    """RFC 5782 §5: 127.0.0.2 is listed, and one test address for each value that is answered.
+
+    Where no category answers 127.0.0.2, that address is listed in all of them.
+    """
+    tests: dict[Network, dict[str, Entry]] = {}
+
+    def add(address: Network, category: str) -> None:
+        entry = Entry(address, category, excludes=False, expires_at=None)
+        tests.setdefault(address, {})[category] = entry
+
+    for category in config.categories:
+        add(Network(IPV4, int(category.answer), 32), category.name)
+    if _TEST_ADDRESS not in tests:
+        for category in config.categories:
+            add(_TEST_ADDRESS, category.name)
+    return tests

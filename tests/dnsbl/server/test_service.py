@@ -1,0 +1,235 @@
+"""The DNS process as a whole, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+from house import House
+
+from dnsbl.store.database import open_writer
+
+TIMEOUT_S = 60
+
+# The service as `dnsbl dns` runs it; with a tiny program in the sidecar's place for `serve`.
+DNS = "from dnsbl.cli.serve import dns as command"
+SERVE = """
+from unittest import mock
+from dnsbl.server import service
+sidecar = [service.sys.executable, "-c", "print('ready', flush=True); input()"]
+mock.patch.object(service, "sidecar_command", lambda config: sidecar).start()
+from dnsbl.cli.serve import serve as command
+"""
+WITHOUT_UVLOOP = "import sys; sys.modules['uvloop'] = None\n"
+
+Start = Callable[..., "Service"]
+
+
+class Service:
+    """A process, its log and its standard output."""
+
+    def __init__(self, house: House, program: str, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", f"{program}\ncommand()", "--config", str(house.file), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.log: list[dict[str, Any]] = []
+
+    def wait_for(self, event: str) -> dict[str, Any]:
+        """Reads the log until the event; fails where the log ends first."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(json.loads(line))
+            if self.log[-1]["event"] == event:
+                return self.log[-1]
+        raise AssertionError(f"{event} never came: {self.log}")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """The exit code; the log is read to its end."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=TIMEOUT_S)
+        self.out = out
+        self.log += [json.loads(line) for line in err.splitlines()]
+        return self.process.returncode
+
+
+@pytest.fixture
+def start(house: House) -> Iterator[Start]:
+    """Starts a service of the house; whatever is left is killed at the end."""
+    started: list[Service] = []
+
+    def begin(program: str = DNS, *options: str) -> Service:
+        started.append(Service(house, program, *options))
+        return started[-1]
+
+    yield begin
+    for service in started:
+        with service.process as process:
+            process.kill()
+
+
+def ask(house: House, name: str, rdtype: str = "A") -> dns.message.Message:
+    """Asks over UDP."""
+    query = dns.message.make_query(name, rdtype)
+    return dns.query.udp(query, "127.0.0.1", timeout=TIMEOUT_S, port=house.dns_port)
+
+
+def insert(house: House) -> None:
+    """Lists 192.0.2.7 as any SQLite client would."""
+    with closing(sqlite3.connect(house.config.data.database)) as connection, connection:
+        connection.execute(
+            "INSERT INTO listings (zone, network, category) "
+            "VALUES ('bl.example', '192.0.2.7/32', 'spam')"
+        )
+
+
+@pytest.mark.parametrize(("prelude", "loop"), [("", "uvloop"), (WITHOUT_UVLOOP, "asyncio")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_dns_answers_once_ready_and_stops_in_order(
+    house: House, start: Start, prelude: str, loop: str, number: signal.Signals
+) -> None:
+    """On either loop: UDP and TCP answer, and a signal ends it with 0."""
+    service = start(prelude + DNS)
+
+    ready = service.wait_for("ready")
+    over_udp = ask(house, "2.0.0.127.bl.example")
+    query = dns.message.make_query("1.0.0.127.bl.example", "A")
+    over_tcp = dns.query.tcp(query, "127.0.0.1", timeout=TIMEOUT_S, port=house.dns_port)
+
+    assert (ready["loop"], ready["pid"]) == (loop, service.process.pid)
+    assert str(over_udp.answer[0][0]) == "127.0.0.2"
+    assert over_tcp.rcode() == dns.rcode.NXDOMAIN
+    assert service.stop(number) == 0
+    assert service.log[-1]["event"] == "stopped"
+    status = json.loads(house.config.data.dns_status.read_text())
+    assert (status["state"], status["loop"]) == ("stopped", loop)
+    assert len(status["counters"]["replies"]) == 2
+
+
+def test_missing_database_is_created(house: House, start: Start) -> None:
+    """A first start needs no other command; what is committed then is answered."""
+    service = start()
+    service.wait_for("ready")
+
+    insert(house)
+    while ask(house, "7.2.0.192.bl.example").rcode() == dns.rcode.NXDOMAIN:
+        assert service.process.poll() is None
+
+    assert service.stop() == 0
+
+
+def test_restart_knows_what_was_listed(house: House, start: Start) -> None:
+    """After kill -9 too: the database holds everything, and the serial does not fall."""
+    first = start()
+    first.wait_for("ready")
+    insert(house)
+    while ask(house, "7.2.0.192.bl.example").rcode() == dns.rcode.NXDOMAIN:
+        assert first.process.poll() is None
+    serial = ask(house, "bl.example", "SOA").answer[0][0].serial
+
+    first.process.kill()
+    first.process.wait()
+    start().wait_for("ready")
+
+    assert ask(house, "7.2.0.192.bl.example").rcode() == dns.rcode.NOERROR
+    assert ask(house, "bl.example", "SOA").answer[0][0].serial == serial
+
+
+def test_serve_says_ready_when_both_are(house: House, start: Start) -> None:
+    """`dns_ready` when DNS answers, `ready` when the sidecar does; both end in order."""
+    service = start(SERVE, "--first-steps")
+
+    service.wait_for("dns_ready")
+    assert ask(house, "2.0.0.127.bl.example").rcode() == dns.rcode.NOERROR
+    ready = service.wait_for("ready")
+    sidecar = next(line["pid"] for line in service.log if line["event"] == "sidecar_started")
+
+    assert ready["portal"] == house.portal_url
+    assert service.stop() == 0
+    assert [line["event"] for line in service.log][-2:] == ["sidecar_exited", "stopped"]
+    assert not Path(f"/proc/{sidecar}").exists()
+    for promised in (
+        f"dig @127.0.0.1 -p {house.dns_port} 2.0.0.127.bl.example",
+        "add 192.0.2.1",
+        house.portal_url,
+        str(house.config.data.outbox),
+    ):
+        assert promised in service.out
+
+
+def test_serve_starts_the_sidecar_again(house: House, start: Start) -> None:
+    """DNS answers while the sidecar is dead, and it comes back."""
+    service = start(SERVE)
+    service.wait_for("ready")
+    sidecar = next(line["pid"] for line in service.log if line["event"] == "sidecar_started")
+
+    subprocess.run(["kill", "-9", str(sidecar)], check=True)
+    assert service.wait_for("sidecar_exited")["code"] == -signal.SIGKILL
+    assert ask(house, "2.0.0.127.bl.example").rcode() == dns.rcode.NOERROR
+
+    assert service.wait_for("sidecar_ready")["pid"] != sidecar
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize("program", [DNS, SERVE])
+def test_port_in_use_is_an_error(house: House, start: Start, program: str) -> None:
+    """One line that names the port, and exit code 2."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", house.dns_port))
+
+        service = start(program)
+        _, err = service.process.communicate(timeout=TIMEOUT_S)
+
+    assert service.process.returncode == 2
+    assert err.splitlines()[-1].endswith("(UDP) is in use by another program")
+
+
+def test_wrong_configuration_is_an_error(house: House, start: Start) -> None:
+    """One line that names file and key, and exit code 2."""
+    house.write_config("[nonsense]")
+
+    service = start()
+    _, err = service.process.communicate(timeout=TIMEOUT_S)
+
+    assert service.process.returncode == 2
+    (line,) = err.splitlines()
+    assert "dnsbl.toml: nonsense" in line
+
+
+def test_database_that_cannot_be_read_is_an_error(house: House, start: Start) -> None:
+    """At the start there is nothing to answer from."""
+    database = house.config.data.database
+    open_writer(database).close()
+    database.write_bytes(b"\x5a" * 8192)
+
+    service = start()
+    _, err = service.process.communicate(timeout=TIMEOUT_S)
+
+    assert service.process.returncode == 2
+    assert f"{database}: is not an SQLite database" in err.splitlines()[-1]
+
+
+def test_more_workers_than_served_are_said(house: House, start: Start) -> None:
+    """`dns.workers` is accepted, and what it means for now is in the log."""
+    house.file.write_text(house.file.read_text().replace("[dns]", "[dns]\nworkers = 4"))
+
+    service = start()
+    service.wait_for("ready")
+
+    assert {"configured": 4, "workers": 1}.items() <= service.log[0].items()
+    assert service.stop() == 0

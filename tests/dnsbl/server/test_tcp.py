@@ -1,0 +1,258 @@
+"""DNS over TCP, as RFC 7766 has it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import dns.asyncquery
+import dns.message
+import pytest
+
+from dnsbl.config import Endpoint
+from dnsbl.server.endpoint import bind_tcp
+from dnsbl.server.respond import Responder
+from dnsbl.server.tcp import TcpServer
+
+LISTED = "7.2.0.192.bl.example"
+PATIENT_S = 30.0
+HASTY_S = 0.2
+
+
+@contextlib.asynccontextmanager
+async def served(
+    responder: Responder, idle_timeout_s: float = PATIENT_S, connections_max: int = 10
+) -> AsyncIterator[int]:
+    """Serves 127.0.0.1 at a free port inside the block; the port."""
+    listening = bind_tcp(Endpoint("127.0.0.1", 0))
+    port: int = listening.getsockname()[1]
+    server = TcpServer(responder, idle_timeout_s, connections_max)
+    await server.start(listening)
+    try:
+        yield port
+    finally:
+        await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A client's connection, which takes no longer than a test should."""
+    async with asyncio.timeout(PATIENT_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+
+
+def framed(number: int = 1) -> bytes:
+    """A query with its length before it."""
+    data = dns.message.make_query(LISTED, "A", id=number).to_wire()
+    return len(data).to_bytes(2, "big") + data
+
+
+async def reply(reader: asyncio.StreamReader) -> dns.message.Message:
+    """The next reply."""
+    length = int.from_bytes(await reader.readexactly(2), "big")
+    return dns.message.from_wire(await reader.readexactly(length))
+
+
+async def test_query_is_answered(responder: Responder) -> None:
+    """As dnspython asks over TCP."""
+    query = dns.message.make_query(LISTED, "A")
+
+    async with served(responder) as port:
+        answer = await dns.asyncquery.tcp(query, "127.0.0.1", timeout=PATIENT_S, port=port)
+
+    assert str(answer.answer[0][0]) == "127.0.0.2"
+    assert responder.counters.document()["replies"] == [
+        {"transport": "tcp", "qtype": "A", "rcode": "NOERROR", "count": 1}
+    ]
+
+
+async def test_queries_sent_at_once_are_all_answered(responder: Responder) -> None:
+    """RFC 7766 §6.2.1.1: pipelining; each reply bears the id of its query."""
+    numbers = range(300)
+
+    async with served(responder) as port, connected(port) as (reader, writer):
+        writer.write(b"".join(framed(number) for number in numbers))
+        replies = [await reply(reader) for _ in numbers]
+
+    assert {message.id for message in replies} == set(numbers)
+
+
+async def test_message_may_come_in_pieces(responder: Responder) -> None:
+    """RFC 7766 §8: neither length nor message need to arrive as a whole."""
+    async with served(responder) as port, connected(port) as (reader, writer):
+        for octet in framed(7):
+            writer.write(bytes([octet]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        answer = await reply(reader)
+
+    assert answer.id == 7
+
+
+async def test_length_and_message_leave_in_one_write(
+    responder: Responder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 7766 §8: so that they can travel in one segment."""
+    writes: list[bytes] = []
+    write = asyncio.StreamWriter.write
+
+    def recorded(writer: asyncio.StreamWriter, data: bytes) -> None:
+        writes.append(data)
+        write(writer, data)
+
+    async with served(responder) as port, connected(port) as (reader, writer):
+        writer.write(framed(7))
+        monkeypatch.setattr(asyncio.StreamWriter, "write", recorded)
+        await reply(reader)
+
+    (data,) = writes
+    assert int.from_bytes(data[:2], "big") == len(data) - 2
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x00", framed()[:-1], framed() + framed()[:10]])
+async def test_connection_without_a_whole_message_is_closed_in_time(
+    responder: Responder, sent: bytes
+) -> None:
+    """RFC 7766 §6.2.3: idle from the start, after a query, or in the middle of one."""
+    async with served(responder, HASTY_S) as port, connected(port) as (reader, writer):
+        writer.write(sent)
+        received = await reader.read()
+
+    assert bool(received) == (len(sent) > len(framed()))
+    assert responder.counters.tcp_events("idle") == 1
+
+
+async def test_single_octets_hold_no_connection_open(responder: Responder) -> None:
+    """RFC 7766 §6.2.3: only a whole message begins the idle time anew."""
+    loop = asyncio.get_running_loop()
+    started_at = loop.time()
+
+    async with served(responder, 0.3) as port, connected(port) as (reader, writer):
+
+        async def trickle() -> None:
+            for octet in framed():
+                writer.write(bytes([octet]))
+                await asyncio.sleep(0.1)
+
+        trickling = asyncio.create_task(trickle())
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        took_s = loop.time() - started_at
+        trickling.cancel()
+        await asyncio.gather(trickling, return_exceptions=True)
+
+    assert took_s < 0.1 * len(framed())  # the whole message would have taken that long
+    assert responder.counters.tcp_events("idle") == 1
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x00\x00", b"\x00\x05hello", (12).to_bytes(2, "big") + b"\x00\x01\x80" + bytes(9)]
+)
+async def test_what_cannot_be_answered_ends_the_connection(
+    responder: Responder, sent: bytes
+) -> None:
+    """No length, no header, or a response: nothing of sense is to be expected after it."""
+    async with served(responder) as port, connected(port) as (reader, writer):
+        writer.write(sent + framed())
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+
+    assert responder.counters.replies() == 0
+
+
+async def test_malformed_message_is_answered_and_the_connection_kept(responder: Responder) -> None:
+    """FORMERR, and then the next query."""
+    malformed = b"\x00\x0d" + b"\x00\x09\x01\x00\x00\x01" + bytes(6) + b"\x3f"
+
+    async with served(responder) as port, connected(port) as (reader, writer):
+        writer.write(malformed + framed(10))
+        answers = [await reply(reader), await reply(reader)]
+
+    assert [(message.id, int(message.rcode())) for message in answers] == [(9, 1), (10, 0)]
+
+
+async def test_client_that_takes_no_replies_is_cut_off(responder: Responder) -> None:
+    """It would fill our memory with what it does not read."""
+    listening = bind_tcp(Endpoint("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel's least
+    server = TcpServer(responder, HASTY_S, 10)
+    await server.start(listening)
+
+    async with connected(listening.getsockname()[1]) as (_, writer):
+        client = writer.get_extra_info("socket")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(framed() * 100)
+                await writer.drain()
+    await server.stop()
+
+    assert responder.counters.tcp_events("slow") == 1
+
+
+async def test_connections_are_limited_in_total(responder: Responder) -> None:
+    """One more than the limit is closed at once; when another ends there is room again."""
+    async with served(responder, connections_max=2) as port:
+        async with connected(port) as first, connected(port) as second:
+            for reader, writer in (first, second):
+                writer.write(framed(1))
+                await reply(reader)
+            async with connected(port) as (reader, _):
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+            assert responder.counters.tcp_events("refused") == 1
+            first[1].close()
+            await first[1].wait_closed()
+        async with connected(port) as (reader, writer):
+            writer.write(framed(3))
+            assert (await reply(reader)).id == 3
+
+
+async def test_one_client_does_not_keep_others_waiting(responder: Responder) -> None:
+    """Another connection is answered while thousands of queries of the first wait."""
+    count = 3000
+
+    async with served(responder) as port, connected(port) as busy, connected(port) as other:
+        busy[1].write(framed() * count)
+        await reply(busy[0])
+        other[1].write(framed(2))
+        await reply(other[0])
+        answered_before = responder.counters.replies()
+
+    assert answered_before < count
+
+
+async def test_stop_answers_what_has_arrived(responder: Responder) -> None:
+    """Replies leave, half a message is not waited for, and the port is free at the end."""
+    async with served(responder) as port, connected(port) as (reader, writer):
+        writer.write(framed(1))
+        await reply(reader)  # the connection is up
+        writer.write(framed(2) + framed(3)[:5])
+        await writer.drain()
+        stopping = asyncio.get_running_loop().time()
+    took_s = asyncio.get_running_loop().time() - stopping
+
+    assert took_s < PATIENT_S / 3
+    bind_tcp(Endpoint("127.0.0.1", port)).close()
+
+
+async def test_stop_reaches_the_client_in_order(responder: Responder) -> None:
+    """A client with a query on its way gets the reply, then the end of the stream."""
+    listening = bind_tcp(Endpoint("127.0.0.1", 0))
+    server = TcpServer(responder, PATIENT_S, 10)
+    await server.start(listening)
+
+    async with connected(listening.getsockname()[1]) as (reader, writer):
+        writer.write(framed(1))
+        await reply(reader)
+        writer.write(framed(2))
+        await server.stop()
+
+        assert (await reply(reader)).id == 2
+        assert await reader.read() == b""
