@@ -1,0 +1,18 @@
+"""The delist sidecar: an aiohttp process beside the DNS server, and the writer of the truth.
+
+A delisting's way, in order:
+
+``app``              a request finds its page; ``client_address`` says who asks, ``origin``,
+                     ``form`` and ``form_token`` whether its form is one of ours
+``portal.lookup``    is the address listed, why, and what can be done about it
+``portal.request``   one mailbox and one address: checked (``mailbox``, ``limits``), committed
+``portal.status``    how it fares, at an address that only the requester knows
+``mail.delivery``    takes the mail from the outbox; ``mail.compose`` writes it, ``mail.smtp`` or
+                     ``mail.file`` carries it
+``portal.confirm``   the link in it: a page whose button delists, and another for "not me"
+``portal.delisting`` the press of that button, in one transaction
+``zone_check``       asks the zone itself whether the address is gone
+
+``expiry`` ends what has had its time. ``sidecar`` starts and stops all this in order,
+``truth`` keeps the database off the event loop, ``pages`` renders the templates.
+"""

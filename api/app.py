@@ -1,0 +1,34 @@
+"""The application: its routes in the order of their paths, and what holds for all of them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from api import failure, health
+from api.form import FORM_BYTES_MAX
+from api.pages import STATIC_FOLDER
+from api.portal import confirm, lookup, policy, request, status
+from api.security_headers import SecurityHeaders
+from api.services import SERVICES, Services
+
+
+def build(services: Services) -> web.Application:
+    """The application around its services."""
+    app = web.Application(middlewares=[failure.answered], client_max_size=FORM_BYTES_MAX)
+    app[SERVICES] = services
+    app.on_response_prepare.append(SecurityHeaders(services.config.portal.public_url))
+    app.add_routes(
+        [
+            web.get("/", lookup.page),
+            web.post("/", request.submit),
+            web.get("/confirm/{token}", confirm.page),
+            web.post("/confirm/{token}", confirm.press),
+            web.get("/healthz", health.alive),
+            web.get("/metrics", health.metrics),
+            web.get("/policy", policy.page),
+            web.get("/readyz", health.ready),
+            web.static("/static", STATIC_FOLDER),
+            web.get("/status/{key}", status.page),
+        ]
+    )
+    return app

@@ -1,0 +1,1 @@
+"""Mail from the durable outbox: composed, carried, and settled in the database afterwards."""

@@ -1,0 +1,56 @@
+"""What carries a mail away, and how that may end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from dnsbl.store.outbox import Mail
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A composed mail with its way: `message` is CRLF-delimited and 7-bit clean."""
+
+    mail: Mail
+    sender: str
+    recipient: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The other side has the mail; its reply."""
+
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not this time; the reply, and whether it is the operator who has to mend something."""
+
+    reply: str
+    operator_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The other side does not want this mail, now or later; its reply."""
+
+    reply: str
+
+
+Outcome = Accepted | Deferred | Refused
+
+
+class Carrier(Protocol):
+    """A transport of the configuration."""
+
+    async def carry(self, envelope: Envelope) -> Outcome:
+        """Hands a mail over; every way in which that can fail is an outcome."""
+
+    def unsent_reply(self, mail: Mail) -> str:
+        """What a status page is to show of a mail that a suppressed mailbox never gets.
+
+        It reads like an acceptance: nobody learns from here who wants no mail.
+        """

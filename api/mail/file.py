@@ -1,0 +1,58 @@
+"""The embedded transport: a mail becomes an .eml file below the data directory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from api.mail.carrier import Accepted, Deferred, Envelope, Outcome
+from dnsbl.store.outbox import Mail
+
+_FILE_MODE = 0o600  # a mail holds a link that delists
+
+
+class FileCarrier:
+    """Writes mails into a folder, each whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def carry(self, envelope: Envelope) -> Outcome:
+        """Writes the mail; sent again, it replaces the file of the first time."""
+        path = self._folder / _name(envelope.mail)
+        try:
+            await asyncio.to_thread(_write, path, envelope.message)
+        except OSError as error:
+            reply = f"{self.unsent_reply(envelope.mail)}: {error.strerror}"
+            return Deferred(reply, operator_fault=True)
+        structlog.get_logger().info(
+            "mail_written",
+            mail_id=envelope.mail.id,
+            request_id=envelope.mail.request_id,
+            path=str(path),
+        )
+        return Accepted(self.unsent_reply(envelope.mail))
+
+    def unsent_reply(self, mail: Mail) -> str:
+        """Where the file stands, or would, relative to the data directory."""
+        return f"{self._folder.name}/{_name(mail)}"
+
+
+def _name(mail: Mail) -> str:
+    queued = datetime.fromtimestamp(mail.created_at, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{queued}-{mail.id}.eml"
+
+
+def _write(path: Path, message: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(message)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)

@@ -1,0 +1,103 @@
+"""The SMTP transport: one dialogue a mail, through aiosmtplib, and what its replies mean."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiosmtplib
+
+from api.mail.carrier import Accepted, Deferred, Envelope, Outcome, Refused
+from dnsbl.config import SmtpConfig
+from dnsbl.store.outbox import Mail
+
+# timeout_s holds for each step; a whole dialogue of slow steps ends after so many of them.
+DIALOGUE_STEPS_MAX: Final = 4
+
+_PERMANENT: Final = range(500, 600)  # RFC 5321 §4.2.1
+# RFC 4954 §6: authentication is required, too weak, or failed. Nothing that the recipient did.
+_AUTHENTICATION: Final = frozenset({454, 530, 534, 535, 538})
+
+
+class SmtpCarrier:
+    """Hands mails to the configured server; `public_url` gives the name to greet it with."""
+
+    def __init__(self, smtp: SmtpConfig, public_url: str) -> None:
+        self._smtp = smtp
+        self._greeting = _greeting_name(public_url)
+
+    async def carry(self, envelope: Envelope) -> Outcome:
+        """One dialogue, from connection to QUIT."""
+        try:
+            password = await asyncio.to_thread(_password, self._smtp.password_file)
+        except (OSError, ValueError) as error:
+            return Deferred(f"the password file cannot be read: {error}", operator_fault=True)
+        client = aiosmtplib.SMTP(
+            hostname=self._smtp.host,
+            port=self._smtp.port,
+            username=self._smtp.username or None,
+            password=password,
+            local_hostname=self._greeting,
+            timeout=self._smtp.timeout_s,
+            use_tls=self._smtp.security == "tls",
+            start_tls=self._smtp.security == "starttls",
+            cert_bundle=str(self._smtp.ca_file) if self._smtp.ca_file else None,
+        )
+        try:
+            async with asyncio.timeout(DIALOGUE_STEPS_MAX * self._smtp.timeout_s):
+                await client.connect()
+                _, reply = await client.sendmail(
+                    envelope.sender, [envelope.recipient], envelope.message
+                )
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            return _outcome(error)
+        else:
+            # RFC 5321 §4.1.1.10: the mail is theirs since the reply to its end, whatever QUIT does
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit()
+            return Accepted(f"250 {reply}")
+        finally:
+            client.close()
+
+    def unsent_reply(self, mail: Mail) -> str:  # noqa: ARG002  # the same for every mail
+        """As a server would have replied."""
+        return "250 suppressed, not sent"
+
+
+def _outcome(error: Exception) -> Outcome:
+    """What an error says of the mail: try again, or never. The recipient's refusal is final."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        error = error.recipients[0]  # a mail has one
+    if not isinstance(error, aiosmtplib.SMTPResponseException):
+        return Deferred(str(error) or type(error).__name__, _needs_operator(error))
+    reply = f"{error.code} {error.message}".strip()
+    if error.code in _AUTHENTICATION or not isinstance(
+        error, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError
+    ):
+        # The greeting, our name, our login or our sender: no matter of this recipient
+        return Deferred(reply, operator_fault=error.code in _PERMANENT or error.code == 454)  # noqa: PLR2004
+    return Refused(reply) if error.code in _PERMANENT else Deferred(reply)
+
+
+def _needs_operator(error: Exception) -> bool:
+    """Whether it is no mere trouble of the network: STARTTLS or AUTH not offered, a bad value."""
+    return isinstance(error, aiosmtplib.SMTPNotSupported | ValueError)
+
+
+def _password(file: Path | None) -> str | None:
+    """Read at each connection, so that a new one counts at once."""
+    return file.read_text().rstrip("\r\n") if file else None
+
+
+def _greeting_name(public_url: str) -> str:
+    """The portal's host name, or its address as a literal (RFC 5321 §4.1.3)."""
+    host = urlsplit(public_url).hostname or "localhost"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return f"[IPv6:{address}]" if isinstance(address, ipaddress.IPv6Address) else f"[{address}]"

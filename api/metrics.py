@@ -1,0 +1,141 @@
+"""What Prometheus reads: this process's counters, the database's depths, the DNS process's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from api.dns_status import DnsStatus
+from dnsbl.store import outbox, requests
+from dnsbl.store.database import Database
+from dnsbl.store.requests import State
+
+# Each counter's time of creation as a series of its own: noise for what is scraped here.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_ROUTE_OTHER: Final = "other"  # whatever strangers ask for is one label
+
+# The DNS process's counters that are shown, with their labels.
+_DNS_COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "replies": ("DNS replies sent", ("transport", "qtype", "rcode")),
+    "dropped": ("DNS messages that got no reply", ("transport", "cause")),
+    "truncated": ("DNS replies cut to the client's size", ("transport",)),
+    "tcp_connections": ("What became of TCP connections", ("event",)),
+    "failed": ("DNS answers that broke and became SERVFAIL", ()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """What the database holds just now."""
+
+    requests: Mapping[State, int]
+    mails: Mapping[str, int]
+
+
+def depths(database: Database) -> Depths:
+    """Counts requests and mails by their state."""
+    return Depths(requests.in_states(database), outbox.depths(database))
+
+
+class Metrics:
+    """The counters of this process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "dnsbl_portal_requests",
+            "HTTP requests answered, by route and status",
+            ("route", "status"),
+            registry=self._registry,
+        )
+        self.mails = Counter(
+            "dnsbl_portal_mails",
+            "Attempts to send a mail, by result",
+            ("result",),
+            registry=self._registry,
+        )
+        for result in ("accepted", "deferred", "refused", "suppressed", "cancelled"):
+            self.mails.labels(result)  # present from the start, so that a rate can be told
+
+    def answered(self, request: web.Request, status: int) -> None:
+        """A request was answered."""
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else _ROUTE_OTHER
+        self.requests.labels(route, str(status)).inc()
+
+    def render(self, held: Depths | None, dns: DnsStatus) -> bytes:
+        """Everything in Prometheus's text format; without depths where the database is away."""
+        return generate_latest(self._registry) + generate_latest(_registry_of(held, dns))
+
+
+class _Snapshot(Collector):
+    """The values of one moment."""
+
+    def __init__(self, held: Depths | None, dns: DnsStatus) -> None:
+        self._held = held
+        self._dns = dns
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "dnsbl_database_up",
+            "1 while the portal can read the database",
+            value=0.0 if self._held is None else 1.0,
+        )
+        if self._held is not None:
+            yield _gauges(
+                "dnsbl_delist_requests",
+                "Delist requests held, by state",
+                "state",
+                {str(state): count for state, count in self._held.requests.items()},
+            )
+            yield _gauges("dnsbl_outbox_mails", "Mails held, by state", "state", self._held.mails)
+        dns = self._dns
+        yield GaugeMetricFamily(
+            "dnsbl_dns_up", "1 while the DNS process says that it serves", value=float(dns.up)
+        )
+        if dns.up:
+            yield from self._dns_metrics()
+
+    def _dns_metrics(self) -> Iterator[Metric]:
+        dns = self._dns
+        yield GaugeMetricFamily(
+            "dnsbl_dns_start_time_seconds", "When the DNS process started", value=dns.started_at
+        )
+        yield GaugeMetricFamily(
+            "dnsbl_dns_database_readable",
+            "0 while the DNS process answers from memory alone",
+            value=float(dns.database_readable),
+        )
+        yield GaugeMetricFamily(
+            "dnsbl_dns_applied_seq",
+            "The journal number that DNS answers are by",
+            value=float(dns.applied_seq),
+        )
+        yield _gauges("dnsbl_zone_serial", "Serial of a zone", "zone", dns.serials)
+        yield _gauges("dnsbl_zone_entries", "Listings and exclusions served", "zone", dns.entries)
+        for name, (text, labels) in _DNS_COUNTERS.items():
+            family = CounterMetricFamily(f"dnsbl_dns_{name}", text, labels=labels)
+            for count in dns.counters.get(name, ()):
+                family.add_metric([count.labels.get(label, "") for label in labels], count.value)
+            yield family
+
+
+def _registry_of(held: Depths | None, dns: DnsStatus) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(_Snapshot(held, dns))
+    return registry
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, count in values.items():
+        family.add_metric([value], count)
+    return family

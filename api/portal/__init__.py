@@ -1,0 +1,1 @@
+"""The pages of the delist flow, one file each, in the order of a visit."""

@@ -1,0 +1,145 @@
+"""The link in the mail: a page that changes nothing, and the press of its button that does."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from api import zone_check
+from api.form import read_fields
+from api.form_token import Standing as FormStanding
+from api.origin import is_from_our_page
+from api.portal import delisting
+from api.portal.delisting import Looked, Pressed, Standing
+from api.portal.status import KEY
+from api.services import SERVICES, Services
+from api.zone_check import Checked
+from dnsbl.network import parse_address
+from dnsbl.store.requests import State
+
+# What a token that opens nothing any more is answered with.
+_CLOSED_STATUS: Final = {
+    Standing.USED: 200,  # whoever reloads the page, or presses twice, sees how it ended
+    Standing.EXPIRED: 410,
+}
+
+
+async def page(request: web.Request) -> web.Response:
+    """`GET /confirm/{token}`: shows the address and the button. Mail scanners may look."""
+    services = request.app[SERVICES]
+    token = _token_hash(request)
+    looked = await services.truth.read(delisting.look, services.config, token, int(services.now()))
+    return await _shown(services, token, looked)
+
+
+async def press(request: web.Request) -> web.Response:
+    """`POST /confirm/{token}`: delists, or cancels; then asks the zone itself."""
+    pressed_at = time.monotonic()
+    services = request.app[SERVICES]
+    token = _token_hash(request)
+    if not is_from_our_page(request, services.config.portal.public_url, opaque_origin=True):
+        raise web.HTTPForbidden(text="The form was sent from a page of another site.")
+    fields = await read_fields(request)
+    standing = services.form_tokens.check(fields.get("form_token", ""), _purpose(token), "")
+    if standing is not FormStanding.VALID:
+        looked = await services.truth.read(
+            delisting.look, services.config, token, int(services.now())
+        )
+        return await _shown(
+            services, token, looked,
+            error="This page was opened too long ago. Nothing was changed; please press again.",
+            status=409 if standing is FormStanding.STALE else 403,
+        )  # fmt: skip
+    action = fields.get("action")
+    if action not in ("delist", "cancel"):
+        raise web.HTTPBadRequest(text="The form names neither of its two buttons.")
+    change = delisting.confirm if action == "delist" else delisting.cancel
+    pressed = await services.truth.write(change, services.config, token, int(services.now()))
+    if pressed.request is None or pressed.standing is not Standing.OPEN:
+        looked = Looked(pressed.standing, pressed.request, pressed.remaining)
+        return await _shown(services, token, looked)
+    structlog.get_logger().info(
+        "request_confirmed" if action == "delist" else "request_cancelled",
+        request_id=pressed.request.id,
+        address=pressed.request.address,
+        state=str(pressed.request.state),
+        delisted=[f"{item.zone.origin}/{item.category.name}" for item in pressed.delisted],
+    )
+    if pressed.request.state is State.CANCELLED:
+        return services.pages.page("cancelled.html", {"request": pressed.request})
+    return await _done(services, pressed, pressed_at)
+
+
+async def _done(services: Services, pressed: Pressed, pressed_at: float) -> web.Response:
+    assert pressed.request is not None
+    checked: list[Checked] = await zone_check.check(
+        services.config,
+        parse_address(pressed.request.address),
+        [(finding.zone, finding.category) for finding in pressed.delisted],
+        pressed_at,
+    )
+    for result in checked:
+        structlog.get_logger().info(
+            "zone_checked",
+            request_id=pressed.request.id,
+            zone=result.zone.origin,
+            gone=result.gone,
+            after_ms=result.after_ms,
+        )
+    return services.pages.page(
+        "delisted.html",
+        {
+            "request": pressed.request,
+            "state": pressed.request.state,
+            "delisted": pressed.delisted,
+            "remaining": pressed.remaining,
+            "checked": checked,
+            "forgotten_s": max((finding.zone.ttl_s for finding in pressed.delisted), default=0),
+        },
+    )
+
+
+async def _shown(
+    services: Services, token: bytes, looked: Looked, *, error: str = "", status: int = 200
+) -> web.Response:
+    """The page of a token: with its buttons while it is open, else with what became of it."""
+    if looked.request is None:
+        raise web.HTTPNotFound
+    if looked.standing is not Standing.OPEN:
+        return services.pages.page(
+            "closed.html",
+            {
+                "request": looked.request,
+                "expired": looked.standing is Standing.EXPIRED,
+                "findings": looked.findings,
+            },
+            status=_CLOSED_STATUS[looked.standing],
+        )
+    return services.pages.page(
+        "confirm.html",
+        {
+            "request": looked.request,
+            "findings": looked.findings,
+            "form_token": services.form_tokens.mint(_purpose(token), ""),
+            "error": error,
+        },
+        status=status,
+    )
+
+
+def _token_hash(request: web.Request) -> bytes:
+    token = request.match_info["token"]
+    if not KEY.fullmatch(token):
+        raise web.HTTPNotFound
+    return delisting.token_hash(token)
+
+
+def _purpose(token: bytes) -> str:
+    """A form token of this page is good for this link only; whoever holds the link may use it.
+
+    It is not bound to a network: mail is read on the way between two of them.
+    """
+    return f"confirm:{token.hex()}"

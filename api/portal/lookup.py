@@ -1,0 +1,101 @@
+"""The first page: is the address listed, why, and what can be done about it now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from api.client_address import client_network
+from api.portal.findings import Finding, find, is_test_entry, last_changes
+from api.services import SERVICES, Services
+from dnsbl.config import Config
+from dnsbl.network import Network, NetworkError, parse_address
+from dnsbl.store.database import Database
+
+FORM_PURPOSE = "request"
+_FIELD_CHARS_MAX = 320  # of what is shown again in a field
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known of an address. ``changed_at`` stands beside each finding, None if unknown."""
+
+    address: Network
+    findings: list[tuple[Finding, int | None]]
+    is_test_entry: bool
+
+    @property
+    def ways(self) -> set[str]:
+        """How the listings may be delisted: some of "self", "review", "never"."""
+        return {finding.category.delist for finding, _ in self.findings}
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The form as it is shown: what stands in its fields, and what is wrong with them."""
+
+    ip: str = ""
+    email: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def parse_ip_field(text: str) -> Network:
+    """The address of a form field, also as it stands in a bounce: [192.0.2.1].
+
+    Raises NetworkError with a sentence for the visitor.
+    """
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    if not text:
+        raise NetworkError("Please enter the IP address that the error names.")
+    return parse_address(text)
+
+
+async def page(request: web.Request) -> web.Response:
+    """`GET /`, with `?ip=` prefilled and looked up."""
+    services = request.app[SERVICES]
+    ip = request.query.get("ip", "")
+    if not ip.strip():
+        return form_page(services, request, Filled())
+    try:
+        address = parse_ip_field(ip)
+    except NetworkError as error:
+        return form_page(services, request, Filled(ip, errors={"ip": str(error)}), status=400)
+    look = await services.truth.read(look_up, services.config, address, services.now())
+    return form_page(services, request, Filled(address.text), look)
+
+
+def look_up(database: Database, config: Config, address: Network, now: float) -> Look:
+    """Everything that the page tells of an address."""
+    changed = last_changes(database, address)
+    findings: list[tuple[Finding, int | None]] = []
+    for finding in find(database, config, address, now):
+        listing = finding.listing
+        at = changed.get((listing.zone, str(listing.network), listing.category))
+        findings.append((finding, at if at is not None and at > listing.listed_at else None))
+    return Look(address, findings, is_test_entry(config, address))
+
+
+def form_page(
+    services: Services,
+    request: web.Request,
+    filled: Filled,
+    look: Look | None = None,
+    *,
+    status: int = 200,
+) -> web.Response:
+    """The form, with what is known of an address above it."""
+    client = client_network(request, services.config.portal.trusted_proxies)
+    return services.pages.page(
+        "lookup.html",
+        {
+            "ip": filled.ip[:_FIELD_CHARS_MAX],
+            "email": filled.email[:_FIELD_CHARS_MAX],
+            "errors": filled.errors,
+            "look": look,
+            "form_token": services.form_tokens.mint(FORM_PURPOSE, str(client)),
+        },
+        status=status,
+    )

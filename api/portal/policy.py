@@ -1,0 +1,19 @@
+"""What is listed and how it is removed, for everyone to read (RFC 6471 §2.1, §2.2)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from api.services import SERVICES
+
+
+async def page(request: web.Request) -> web.Response:
+    """`GET /policy`."""
+    services = request.app[SERVICES]
+    return services.pages.page(
+        "policy.html",
+        {
+            "limits": services.config.portal.limits,
+            "confirm_within_s": services.config.portal.confirm_within_s,
+        },
+    )

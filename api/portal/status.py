@@ -1,0 +1,64 @@
+"""How a request fares, at an address that only its requester was given."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from api.portal.delisting import token_hash
+from api.portal.findings import Finding, find
+from api.services import SERVICES
+from dnsbl.config import Config
+from dnsbl.network import parse_address
+from dnsbl.store import outbox, requests
+from dnsbl.store.database import Database
+from dnsbl.store.outbox import Mail
+from dnsbl.store.requests import PENDING, Request, State
+
+KEY = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+# How often the page looks again by itself: quickly while the mail is on its way, then seldom.
+_REFRESH_QUEUED_S = 3
+_REFRESH_SENT_S = 15
+
+
+async def page(request: web.Request) -> web.Response:
+    """`GET /status/{key}`: the state in plain words, and how the mail fares."""
+    services = request.app[SERVICES]
+    key = request.match_info["key"]
+    if not KEY.fullmatch(key):
+        raise web.HTTPNotFound
+    now = services.now()
+    found = await services.truth.read(_read, services.config, token_hash(key), now)
+    if found is None:
+        raise web.HTTPNotFound
+    asked, mail, findings = found
+    state = asked.state
+    if state in PENDING and asked.expires_at <= now:
+        state = State.EXPIRED  # whatever the expiry has got to
+    refresh_s = None
+    if state in PENDING:
+        refresh_s = _REFRESH_SENT_S if state is State.MAIL_SENT else _REFRESH_QUEUED_S
+    return services.pages.page(
+        "status.html",
+        {
+            "request": asked,
+            "state": state,
+            "mail": mail,
+            "findings": findings,
+            "refresh_s": refresh_s,
+            "transport": services.config.mail.transport,
+            "ttl_s": max(zone.ttl_s for zone in services.config.zones),
+        },
+    )
+
+
+def _read(
+    database: Database, config: Config, status_hash: bytes, now: float
+) -> tuple[Request, Mail | None, list[Finding]] | None:
+    asked = requests.by_status(database, status_hash)
+    if asked is None:
+        return None
+    findings = find(database, config, parse_address(asked.address), now)
+    return asked, outbox.of_request(database, asked.id), findings

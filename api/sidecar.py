@@ -1,0 +1,130 @@
+"""The sidecar's life: lock, database, port, workers; and the same backwards at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+from aiohttp import web
+
+from api.app import build
+from api.expiry import Expiry
+from api.form_token import SECRET_NAME, FormTokens
+from api.lock import Lock
+from api.mail.carrier import Carrier
+from api.mail.delivery import Delivery
+from api.mail.file import FileCarrier
+from api.mail.smtp import SmtpCarrier
+from api.metrics import Metrics
+from api.pages import Pages
+from api.services import Services
+from api.truth import WRITE_WAIT_S, Truth
+from dnsbl.config import Config
+from dnsbl.errors import DnsblError
+from dnsbl.store import keys
+
+FINISH_WITHIN_S: Final = 10.0  # what a page under way gets to finish in, at the end
+
+
+class ListenError(DnsblError):
+    """The portal's address or port cannot be had."""
+
+
+class Sidecar:
+    """Everything that runs, as an async context manager. `now` gives Unix seconds.
+
+    Entering raises LockedError, StoreError or ListenError, and leaves nothing
+    behind then.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        now: Callable[[], float] = time.time,
+        write_wait_s: float = WRITE_WAIT_S,
+    ) -> None:
+        self._config = config
+        self._now = now
+        self.truth = Truth(config.data.database, write_wait_s)
+        self._metrics = Metrics()
+        self._pages = Pages(config)
+        self.delivery = Delivery(
+            config, self.truth, _carrier(config), self._pages, self._metrics, now
+        )
+        self.expiry = Expiry(self.truth, now)
+        self._workers: list[asyncio.Task[None]] = []
+        self._ending = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            lock = Lock(self._config.data.directory)
+            lock.take()
+            stack.callback(lock.release)
+            stack.push_async_callback(self.truth.close)
+            await self.truth.open()
+            secret = await self.truth.write(keys.get_or_create, SECRET_NAME)
+            # Last in, first out: no new visitors, then the workers, then the database.
+            stack.push_async_callback(self._stop_workers)
+            await self._listen(stack, secret)
+            self._workers = [
+                asyncio.create_task(self.delivery.run(), name="delivery"),
+                asyncio.create_task(self.expiry.run(), name="expiry"),
+            ]
+            self._ending = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._ending.__aexit__(kind, error, trace)
+
+    async def _listen(self, stack: contextlib.AsyncExitStack, secret: bytes) -> None:
+        services = Services(
+            config=self._config,
+            truth=self.truth,
+            now=self._now,
+            pages=self._pages,
+            form_tokens=FormTokens(secret, self._now),
+            metrics=self._metrics,
+            mail_queued=self.delivery.wake,
+            faults=self.faults,
+        )
+        # No access log: paths hold tokens.
+        runner = web.AppRunner(build(services), access_log=None, shutdown_timeout=FINISH_WITHIN_S)
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        endpoint = self._config.portal.listen
+        try:
+            await web.TCPSite(runner, endpoint.address, endpoint.port).start()
+        except OSError as error:
+            raise ListenError(
+                f"portal.listen: {endpoint} cannot be used: {error.strerror or error}"
+            ) from None
+
+    async def _stop_workers(self) -> None:
+        self.delivery.stop()
+        self.expiry.stop()
+        for ended in await asyncio.gather(*self._workers, return_exceptions=True):
+            if isinstance(ended, BaseException):
+                structlog.get_logger().error("worker_crashed", exc_info=ended)
+
+    def faults(self) -> list[str]:
+        """What is wrong with the workers, in sentences; empty while they run."""
+        return [
+            f"the worker {worker.get_name()} has ended" for worker in self._workers if worker.done()
+        ]
+
+
+def _carrier(config: Config) -> Carrier:
+    if config.mail.transport == "smtp":
+        return SmtpCarrier(config.mail.smtp, config.portal.public_url)
+    return FileCarrier(config.data.outbox)

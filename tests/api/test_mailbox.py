@@ -1,0 +1,37 @@
+"""Mailboxes: what counts as one, as the same one, and what is shown of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.mailbox import Mailbox, masked, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "mailbox"),
+    [
+        ("me@a.example", Mailbox("me@a.example", "me@a.example", "a.example")),
+        (" Me+tag@A.Example ", Mailbox("Me+tag@a.example", "me@a.example", "a.example")),
+        ("+x@a.example", Mailbox("+x@a.example", "+x@a.example", "a.example")),
+        ("a'b@a.example", Mailbox("a'b@a.example", "a'b@a.example", "a.example")),
+        ("me@corp.local", Mailbox("me@corp.local", "me@corp.local", "corp.local")),
+        ("me@mail.test", Mailbox("me@mail.test", "me@mail.test", "mail.test")),
+    ],
+)
+def test_a_mailbox_is_counted_without_its_tag_and_case(text: str, mailbox: Mailbox) -> None:
+    """Mail goes to what was written; limits count what it comes down to."""
+    assert parse(text) == mailbox
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postmaster@a.example", "p…r@a.example"),
+        ("abc@a.example", "a…c@a.example"),
+        ("ab@a.example", "a…@a.example"),
+        ("a@a.example", "…@a.example"),
+    ],
+)
+def test_a_masked_mailbox_is_known_to_its_owner_only(text: str, shown: str) -> None:
+    """Never the whole of what stands before the @."""
+    assert masked(text) == shown
