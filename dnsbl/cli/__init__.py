@@ -1,0 +1,20 @@
+"""The operator's commands: a file for each family of verbs.
+
+``serve``      the two processes: serve, dns, portal
+``listing``    add, remove
+``exclusion``  exclude
+``feed``       import
+``lookup``     show: everything known of an address
+``inventory``  list
+``question``   query: asks over DNS, as a mail server would
+``health``     check
+
+``group`` holds them, and turns every error into one line and an exit code:
+0 done, 1 not found or refused, 2 wrong usage or configuration. ``scope``
+chooses the zone and category that a command speaks of, ``options`` are the
+options that several share, ``report`` is what they print.
+"""
+
+from dnsbl.cli.group import commands, main
+
+__all__ = ["commands", "main"]

@@ -1,0 +1,280 @@
+"""`add` and `remove`: listings, one by one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from dnsbl.cli import options, report
+from dnsbl.cli.scope import (
+    Narrowing,
+    chosen_category,
+    chosen_zone,
+    is_built_in,
+    narrowed,
+)
+from dnsbl.cli.verb import Verb
+from dnsbl.config import load
+from dnsbl.errors import DnsblError
+from dnsbl.network import Network, NetworkError, check_listable
+from dnsbl.store import audit, listings
+from dnsbl.store.audit import Act
+from dnsbl.store.database import Database
+from dnsbl.store.exclusions import covering_exclusions
+from dnsbl.store.listings import Listing
+from dnsbl.verdict import EVERY_CATEGORY
+from dnsbl.zone.zone import NEVER_LISTED
+
+Result = Literal["listed", "updated", "already_listed"]
+
+_SAYINGS: dict[Result, str] = {
+    "listed": "listed in",
+    "updated": "listing updated in",
+    "already_listed": "was already listed in",
+}
+
+
+class NotListedError(DnsblError):
+    """Something to be removed that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What `add` was told of a listing; None for a text that was left out."""
+
+    zone: str
+    category: str
+    reason: str | None
+    source: str | None
+    evidence: str | None
+    expires_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one address."""
+
+    network: str
+    zone: str
+    category: str
+    result: Result
+    expires_at: int | None
+    warning: str | None
+
+    def __str__(self) -> str:
+        """As a person reads it."""
+        until = "" if self.expires_at is None else f" until {report.moment(self.expires_at)}"
+        return f"{self.network} {_SAYINGS[self.result]} {self.zone}/{self.category}{until}"
+
+
+def add_one(database: Database, network: Network, wish: Wish, now: int) -> Added:
+    """Lists a network, or brings its listing up to date, with its audit line.
+
+    A text that was left out stays as it stands; the expiry is always the wish's.
+    """
+    standing = listings.get(database, wish.zone, network, wish.category)
+    if standing and not standing.entry.live(now):  # nobody has swept it up yet
+        listings.remove(database, wish.zone, network, wish.category)
+        standing = None
+    base = standing or Listing(wish.zone, network, wish.category, listed_at=now)
+    listing = replace(
+        base,
+        reason=base.reason if wish.reason is None else wish.reason,
+        source=base.source if wish.source is None else wish.source,
+        evidence=base.evidence if wish.evidence is None else wish.evidence,
+        expires_at=wish.expires_at,
+    )
+    changed = listings.add(database, listing)
+    result: Result = "already_listed" if not changed else "updated" if standing else "listed"
+    if changed:
+        act = "listing.changed" if standing else "listing.added"
+        line = Act(
+            now, options.actor(), act, wish.zone, str(network), wish.category, note=listing.reason
+        )
+        audit.record(database, [line])
+    return Added(
+        network.text, wish.zone, wish.category, result, wish.expires_at,
+        _exclusion_warning(database, listing, now),
+    )  # fmt: skip
+
+
+def _exclusion_warning(database: Database, listing: Listing, now: int) -> str | None:
+    """What an exclusion means for a listing; None where none matters."""
+    for exclusion in covering_exclusions(database, listing.network):
+        if (
+            exclusion.zone != listing.zone
+            or exclusion.category not in (EVERY_CATEGORY, listing.category)
+            or not exclusion.entry.live(now)
+        ):
+            continue
+        until = "it is removed" if exclusion.expires_at is None else report.moment(
+            exclusion.expires_at
+        )  # fmt: skip
+        reason = f" ({exclusion.reason})" if exclusion.reason else ""
+        if exclusion.network == listing.network:
+            return (
+                f"{listing.network.text} stays unlisted in {listing.zone}/{listing.category}: "
+                f"it is excluded until {until}{reason}"
+            )
+        return (
+            f"{listing.network.text} is now listed in {listing.zone}/{listing.category} "
+            f"although {exclusion.network} is excluded{reason}: the more specific entry decides"
+        )
+    return None
+
+
+@click.command(
+    short_help="List addresses or networks.",
+    cls=Verb,
+    examples=(
+        'dnsbl add 192.0.2.1 --reason "spam trap" --for 7d',
+        "dnsbl add 198.51.100.0/24 2001:db8::/48 --zone bl.example --category spam",
+    ),
+)
+@click.argument("networks", metavar="ADDRESS...", nargs=-1, required=True,
+                type=options.NetworkType())  # fmt: skip
+@click.option("--zone", metavar="ZONE", help="Needed where there are several.")
+@click.option("--category", metavar="CATEGORY", help="Needed where the zone has several.")
+@click.option("--reason", type=options.Prose(options.REASON_CHARS_MAX),
+              help="Why; shown to whoever asks for removal.")  # fmt: skip
+@click.option("--source", type=options.Prose(options.SOURCE_CHARS_MAX),
+              help="Who found it: a feed, a trap, a person.")  # fmt: skip
+@click.option("--evidence", type=options.Prose(options.EVIDENCE_CHARS_MAX),
+              help="What was seen, such as log lines; for operators.")  # fmt: skip
+@options.for_option("until it is removed")
+@click.option("--force", is_flag=True, help="List private or reserved space too.")
+@options.wait_option
+@options.config_option
+@options.output_option
+def add(
+    networks: tuple[Network, ...],
+    zone: str | None,
+    category: str | None,
+    reason: str | None,
+    source: str | None,
+    evidence: str | None,
+    for_s: int | None,
+    force: bool,  # noqa: FBT001  # click's way
+    wait_s: int,
+    config_file: Path,
+    output: report.Output,
+) -> None:
+    """List addresses or networks: all of them, or, where one is wrong, none.
+
+    What is listed already is brought up to date: texts that are given replace
+    those that stand, and it ends when --for says.
+    """
+    config = load(config_file)
+    chosen = chosen_zone(config, zone)
+    into = chosen_category(chosen, category)
+    for network in networks:
+        check_listable(network, force=force)
+        if network == NEVER_LISTED:
+            raise NetworkError(f"{network.text} is never listed (RFC 5782 §5), --force or not")
+    now = int(time.time())
+    wish = Wish(chosen.origin, into.name, reason, source, evidence, options.expiry(now, for_s))
+    with options.writer(config, wait_s) as database, database.transaction():
+        added = [add_one(database, network, wish, now) for network in networks]
+    for one in added:
+        if one.warning:
+            report.warn(one.warning)
+        if output == "table":
+            report.say(str(one))
+    if output == "json":
+        report.print_json([asdict(one) for one in added])
+
+
+def remove_one(database: Database, network: Network, keep_to: Narrowing, now: int) -> list[Listing]:
+    """Removes the listings of that very network, with their audit lines; what they were."""
+    removed = [
+        listing
+        for listing in listings.covering(database, network)
+        if listing.network == network and keep_to.holds(listing.zone, listing.category)
+    ]
+    for listing in removed:
+        listings.remove(database, listing.zone, network, listing.category)
+        audit.record(
+            database,
+            [Act(now, options.actor(), "listing.removed", listing.zone, str(network),
+                 listing.category, note=listing.reason)],
+        )  # fmt: skip
+    return removed
+
+
+def still_listed(database: Database, network: Network, keep_to: Narrowing, now: int) -> str | None:
+    """What wider listing still covers a network that was removed, and what to do about it."""
+    for listing in listings.covering(database, network):
+        if keep_to.holds(listing.zone, listing.category) and listing.entry.live(now):
+            return (
+                f"{listing.network} in {listing.zone}/{listing.category} covers it; "
+                f"`dnsbl exclude {network.text} --zone {listing.zone}` takes it out"
+            )
+    return None
+
+
+@click.command(
+    short_help="Take listings away.",
+    cls=Verb,
+    examples=(
+        "dnsbl remove 192.0.2.1",
+        "dnsbl remove 198.51.100.0/24 --category spam",
+    ),
+)
+@click.argument("networks", metavar="ADDRESS...", nargs=-1, required=True,
+                type=options.NetworkType())  # fmt: skip
+@click.option("--zone", metavar="ZONE", help="Of this zone only.  [default: all]")
+@click.option("--category", metavar="CATEGORY", help="Of this category only.  [default: all]")
+@options.wait_option
+@options.config_option
+@options.output_option
+def remove(
+    networks: tuple[Network, ...],
+    zone: str | None,
+    category: str | None,
+    wait_s: int,
+    config_file: Path,
+    output: report.Output,
+) -> None:
+    """Take the listings of exactly these addresses or networks away.
+
+    Whatever is listed is removed; one that is not is reported, and the exit
+    code is then 1. An address inside a listed network is taken out with
+    `dnsbl exclude`.
+    """
+    config = load(config_file)
+    now = int(time.time())
+    removed: list[Listing] = []
+    missing: list[str] = []
+    with options.writer(config, wait_s) as database:
+        keep_to = narrowed(config, database, zone, category)
+        with database.transaction():
+            for network in networks:
+                gone = remove_one(database, network, keep_to, now)
+                removed += gone
+                wider = still_listed(database, network, keep_to, now)
+                if not gone and any(is_built_in(each, network) for each in config.zones):
+                    missing.append(
+                        f"{network.text} is a test entry (RFC 5782 §5); it stays as it is"
+                    )
+                elif not gone:
+                    missing.append(
+                        f"{network.text} is not listed{keep_to}" + (f"; {wider}" if wider else "")
+                    )
+                elif wider:
+                    report.warn(f"{network.text} is still listed: {wider}")
+    if output == "json":
+        report.print_json(
+            [{"network": item.network.text, "zone": item.zone, "category": item.category}
+             for item in removed]
+        )  # fmt: skip
+    else:
+        for item in removed:
+            report.say(f"{item.network.text} removed from {item.zone}/{item.category}")
+    for sentence in missing[:-1]:
+        report.complain(sentence)
+    if missing:
+        raise NotListedError(missing[-1])

@@ -1,0 +1,306 @@
+"""`show`: everything known of an address."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from dnsbl.cli import options, report
+from dnsbl.cli.entry import (
+    EXCLUSION_HEADERS,
+    LISTING_HEADERS,
+    exclusion_json,
+    exclusion_row,
+    listing_json,
+    listing_row,
+)
+from dnsbl.cli.scope import is_built_in
+from dnsbl.cli.verb import Verb
+from dnsbl.config import CategoryConfig, Config, ZoneConfig, load
+from dnsbl.network import Network
+from dnsbl.store import audit, journal, listings, requests
+from dnsbl.store.database import Database
+from dnsbl.store.exclusions import Exclusion, covering_exclusions
+from dnsbl.store.listings import Listing
+from dnsbl.store.requests import Request
+from dnsbl.verdict import EVERY_CATEGORY, Entry, decide
+from dnsbl.zone.zone import Zone
+
+HISTORY_LINES_MAX: Final = 100
+REQUESTS_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one category of a zone says of the address, and by which entry.
+
+    ``entry`` is None where nothing covers the address; ``built_in`` where RFC
+    5782 §5 decides, whatever the database holds.
+    """
+
+    zone: str
+    category: CategoryConfig
+    listed: bool
+    entry: Entry | None
+    built_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of the address's history: of the journal, or of the audit, which knows the actor."""
+
+    at: int
+    source: str
+    what: str
+    zone: str
+    network: str
+    category: str
+    actor: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything known of an address at one moment."""
+
+    address: Network
+    verdicts: list[Verdict]
+    listings: list[Listing]
+    exclusions: list[Exclusion]
+    requests: list[Request]
+    history: list[Event]
+
+    @property
+    def listed(self) -> bool:
+        """Whether any category of any zone lists it."""
+        return any(verdict.listed for verdict in self.verdicts)
+
+
+def known(config: Config, database: Database, address: Network, now: int) -> Known:
+    """Reads all of it, of one moment."""
+    with database.snapshot():
+        return Known(
+            address=address,
+            verdicts=[
+                verdict
+                for zone in config.zones
+                for verdict in verdicts(
+                    zone, address, listings.covering_entries(database, zone.origin, address), now
+                )
+            ],
+            listings=listings.covering(database, address),
+            exclusions=covering_exclusions(database, address),
+            requests=requests.of_address(database, address.address_text, REQUESTS_MAX),
+            history=history(database, address),
+        )
+
+
+def verdicts(zone: ZoneConfig, address: Network, entries: list[Entry], now: int) -> list[Verdict]:
+    """What each category of a zone says, from the entries that cover the address."""
+    if is_built_in(zone, address):
+        tests = Zone(zone).decide(address, now)
+        return [
+            Verdict(zone.origin, category, category.name in tests, None, built_in=True)
+            for category in zone.categories
+        ]
+    listed = decide(entries, now)
+    return [
+        Verdict(
+            zone.origin, category, category.name in listed,
+            listed.get(category.name) or _excluding(entries, category.name, now),
+            built_in=False,
+        )
+        for category in zone.categories
+    ]  # fmt: skip
+
+
+def _excluding(entries: list[Entry], category: str, now: int) -> Entry | None:
+    """The exclusion that decides for a category which lists nothing."""
+    return next(
+        (
+            entry
+            for entry in entries
+            if entry.excludes and entry.category in (EVERY_CATEGORY, category) and entry.live(now)
+        ),
+        None,
+    )
+
+
+def history(database: Database, address: Network) -> list[Event]:
+    """Journal and audit merged by time, the newest first."""
+    events = [
+        Event(act.at, "audit", act.act, act.zone, act.network, act.category, act.actor, act.note)
+        for act in audit.trail(database, address, HISTORY_LINES_MAX)
+    ]
+    events += [
+        Event(item.at, "journal", f"{item.kind} {item.op}", item.zone, item.network,
+              item.category, "", "")
+        for item in journal.history(database, address, HISTORY_LINES_MAX)
+    ]  # fmt: skip
+    return sorted(events, key=lambda event: -event.at)[:HISTORY_LINES_MAX]
+
+
+def masked(mailbox: str) -> str:
+    """A mailbox so that its owner knows it, and nobody else learns it."""
+    local, _, domain = mailbox.rpartition("@")
+    return f"{local[:1]}…@{domain}"
+
+
+def as_json(found: Known, now: int) -> dict[str, object]:
+    """The stable shape that docs/commands.md describes; times in Unix seconds."""
+    return {
+        "address": found.address.address_text,
+        "at": now,
+        "listed": found.listed,
+        "verdicts": [
+            {
+                "zone": verdict.zone,
+                "category": verdict.category.name,
+                "listed": verdict.listed,
+                "answer": str(verdict.category.answer) if verdict.listed else None,
+                "delist": verdict.category.delist,
+                "built_in": verdict.built_in,
+                "decided_by": _entry_json(verdict.entry),
+            }
+            for verdict in found.verdicts
+        ],
+        "listings": [listing_json(item) for item in found.listings],
+        "exclusions": [exclusion_json(item) for item in found.exclusions],
+        "requests": [
+            {
+                "id": item.id,
+                "mailbox": masked(item.mailbox),
+                "state": str(item.state),
+                "note": item.note,
+                "created_at": item.created_at,
+                "state_at": item.state_at,
+                "expires_at": item.expires_at,
+            }
+            for item in found.requests
+        ],
+        "history": [
+            {
+                "at": event.at,
+                "source": event.source,
+                "what": event.what,
+                "zone": event.zone,
+                "network": event.network,
+                "category": event.category,
+                "actor": event.actor,
+                "note": event.note,
+            }
+            for event in found.history
+        ],
+    }
+
+
+def _entry_json(entry: Entry | None) -> dict[str, object] | None:
+    if entry is None:
+        return None
+    return {
+        "kind": "exclusion" if entry.excludes else "listing",
+        "network": str(entry.network),
+        "expires_at": entry.expires_at,
+    }
+
+
+def as_text(found: Known, now: int) -> str:
+    """The same for people: a sentence, then a table for whatever there is."""
+    address = found.address.address_text
+    parts = [f"{address} is {'listed' if found.listed else 'not listed'}."]
+
+    def part(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        if rows:
+            parts.append(f"{title}\n{report.table(headers, rows)}")
+
+    part(
+        "Verdicts",
+        ("zone", "category", "verdict", "answer", "decided by"),
+        [
+            (
+                verdict.zone, verdict.category.name, "listed" if verdict.listed else "not listed",
+                str(verdict.category.answer) if verdict.listed else "", _decider(verdict),
+            )
+            for verdict in found.verdicts
+        ],
+    )  # fmt: skip
+    part(
+        "Listings that cover it",
+        (*LISTING_HEADERS, "evidence", ""),
+        [(*listing_row(item), item.evidence, _expired(item.entry, now)) for item in found.listings],
+    )
+    part(
+        "Exclusions that cover it",
+        (*EXCLUSION_HEADERS, ""),
+        [(*exclusion_row(item), _expired(item.entry, now)) for item in found.exclusions],
+    )
+    part(
+        "Delist requests, the newest first",
+        ("id", "mailbox", "state", "since", "asked at", "valid until", "note"),
+        [
+            (
+                str(item.id), masked(item.mailbox), str(item.state), report.moment(item.state_at),
+                report.moment(item.created_at), report.moment(item.expires_at), item.note,
+            )
+            for item in found.requests
+        ],
+    )  # fmt: skip
+    part(
+        "History, the newest first",
+        ("at", "what", "zone", "network", "category", "by", "note"),
+        [
+            (
+                report.moment(event.at), event.what, event.zone, event.network, event.category,
+                event.actor or event.source, event.note,
+            )
+            for event in found.history
+        ],
+    )  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def _decider(verdict: Verdict) -> str:
+    if verdict.built_in:
+        return "built-in test entry (RFC 5782 §5)"
+    if verdict.entry is None:
+        return "nothing covers it"
+    kind = "exclusion" if verdict.entry.excludes else "listing"
+    return f"{kind} of {verdict.entry.network}"
+
+
+def _expired(entry: Entry, now: int) -> str:
+    return "" if entry.live(now) else "expired"
+
+
+@click.command(
+    short_help="Everything known of an address.",
+    cls=Verb,
+    examples=(
+        "dnsbl show 192.0.2.1",
+        "dnsbl show 2001:db8::1 -o json",
+    ),
+)
+@click.argument("address", metavar="ADDRESS", type=options.NetworkType(one=True))
+@options.config_option
+@options.output_option
+def show(address: Network, config_file: Path, output: report.Output) -> None:
+    """Everything known of an address, from the database.
+
+    The verdict of each zone and category and the entry that decides it, the
+    listings and exclusions that cover the address, delist requests, history.
+    The exit code is 0 whether it is listed or not; `dnsbl query` tells by its
+    exit code.
+    """
+    config = load(config_file)
+    now = int(time.time())
+    with options.reader(config) as database:
+        found = known(config, database, address, now)
+    if output == "json":
+        report.print_json(as_json(found, now))
+    else:
+        click.echo(as_text(found, now))

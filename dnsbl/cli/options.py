@@ -1,0 +1,135 @@
+"""The options and arguments that several commands share, and what becomes of their texts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from dnsbl.cli.duration import Duration
+from dnsbl.config import Config, default_file
+from dnsbl.network import Network, NetworkError, parse, parse_address
+from dnsbl.store.database import BUSY_TIMEOUT_S, Database, open_reader, open_writer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# As the constraints of the tables have it.
+REASON_CHARS_MAX = 1000
+SOURCE_CHARS_MAX = 255
+EVIDENCE_CHARS_MAX = 10_000
+
+_NAME_CHARS_MAX = 200  # of a user, in the audit
+
+
+class NetworkType(click.ParamType[Network]):
+    """An address or a network; or, where `one` is set, one address."""
+
+    name = "address"
+
+    def __init__(self, *, one: bool = False) -> None:
+        self._parse = parse_address if one else parse
+
+    def convert(
+        self, value: str | Network, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Network:
+        """The network of a text."""
+        if isinstance(value, Network):
+            return value
+        try:
+            return self._parse(value)
+        except NetworkError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Prose(click.ParamType[str]):
+    """A text for the database: within its bound, without control characters but line ends."""
+
+    name = "text"
+
+    def __init__(self, chars_max: int) -> None:
+        self._chars_max = chars_max
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        if len(value) > self._chars_max:
+            self.fail(f"the text is longer than {self._chars_max} characters", param, ctx)
+        if not all(char.isprintable() or char in "\n\t" for char in value):
+            self.fail("the text holds control characters, or bytes that are no text", param, ctx)
+        return value
+
+
+def config_option(function: F) -> F:
+    """`--config FILE`, passed as `config_file`."""
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        default=default_file,
+        show_default="$DNSBL_CONFIG, or dnsbl.toml",
+        metavar="FILE",
+        help="The configuration file.",
+    )(function)
+
+
+def output_option(function: F) -> F:
+    """`-o/--output`, passed as `output`."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="Text for people, or JSON for programs.",
+    )(function)
+
+
+def wait_option(function: F) -> F:
+    """`--wait`, passed as `wait_s`."""
+    return click.option(
+        "--wait",
+        "wait_s",
+        type=Duration(),
+        default=int(BUSY_TIMEOUT_S),
+        show_default=f"{BUSY_TIMEOUT_S:.0f}s",
+        metavar="DURATION",
+        help="How long to wait while another program writes, such as 5s.",
+    )(function)
+
+
+def for_option(default: str) -> Callable[[F], F]:
+    """`--for`, passed as `for_s`, seconds or None."""
+    return click.option(
+        "--for",
+        "for_s",
+        type=Duration(),
+        metavar="DURATION",
+        help=f"How long it holds: 45s, 30m, 12h, 7d, 2w; at most ten years.  [default: {default}]",
+    )
+
+
+def expiry(now: int, for_s: int | None) -> int | None:
+    """When something ends that holds for so long from now, in Unix seconds; None for never."""
+    return None if for_s is None else now + for_s
+
+
+def actor() -> str:
+    """Who gives the command, for the audit: the user that the process runs as."""
+    name = str(os.getuid())
+    with contextlib.suppress(KeyError):  # a container's user may have no name
+        name = pwd.getpwuid(os.getuid()).pw_name
+    return f"cli:{name[:_NAME_CHARS_MAX]}"
+
+
+def writer(config: Config, wait_s: int) -> contextlib.closing[Database]:
+    """The database for writing, for a `with`."""
+    return contextlib.closing(open_writer(config.data.database, wait_s))
+
+
+def reader(config: Config) -> contextlib.closing[Database]:
+    """The database read-only, for a `with`."""
+    return contextlib.closing(open_reader(config.data.database))

@@ -1,0 +1,66 @@
+"""docs/commands.md and the commands say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from dnsbl.cli import commands
+
+TEXT = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+SHARED = TEXT.partition("\n## What all commands share\n")[2].partition("\n## ")[0]
+
+
+def chapter(name: str) -> str:
+    """What the page says of a command, with what it says of all."""
+    for text in re.split(r"^## ", TEXT, flags=re.MULTILINE):
+        title, _, body = text.partition("\n")
+        words = re.findall(r"[a-z]+", title)
+        if words[:1] == ["dnsbl"] and name in words[1:]:
+            return body
+    raise AssertionError(f"docs/commands.md has no chapter on {name}")
+
+
+@pytest.mark.parametrize("name", sorted(commands.commands))
+def test_every_command_and_option_is_documented(name: str) -> None:
+    """Under its own command, or among the options that all share."""
+    options = {
+        option
+        for parameter in commands.commands[name].params
+        if isinstance(parameter, click.Option)
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+
+    known = chapter(name) + SHARED
+    assert options
+    assert {option for option in options if not re.search(rf"`{option}\b", known)} == set()
+
+
+@pytest.mark.parametrize("name", sorted(commands.commands))
+def test_no_option_is_documented_that_does_not_exist(name: str) -> None:
+    """What the tables of a chapter offer, one of its commands takes."""
+    offered = set(re.findall(r"(?<=`)--[a-z-]+", "\n".join(
+        line.split("|")[1] for line in chapter(name).splitlines() if line.startswith("|")
+    )))  # fmt: skip
+    heading = next(
+        title for title in re.findall(r"^## dnsbl (.*)$", TEXT, re.MULTILINE)
+        if name in re.findall(r"[a-z]+", title)
+    )  # fmt: skip
+    siblings = [commands.commands[word] for word in re.findall(r"[a-z]+", heading)
+                if word in commands.commands]  # fmt: skip
+
+    taken = {option for command in siblings for each in command.params for option in each.opts}
+    assert offered <= taken
+
+
+def test_examples_of_the_help_are_commands_that_exist() -> None:
+    """Each example calls a command with options that it takes."""
+    for command in commands.commands.values():
+        for example in getattr(command, "examples", ()):
+            [words] = re.findall(r"dnsbl (\w+)(.*)", example)
+            verb = commands.commands[words[0]]
+            taken = {option for each in verb.params for option in each.opts}
+            assert set(re.findall(r"(?<= )--?[a-z]+", words[1])) <= taken

@@ -1,0 +1,208 @@
+"""The command `dnsbl` itself: how every verb ends."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from importlib.metadata import version
+from typing import Any
+
+import click
+import click.testing
+import pytest
+from house import House
+
+from dnsbl.cli import commands
+from dnsbl.cli.report import moment, printable
+from dnsbl.store.database import Database
+
+DATABASE_VERBS = {
+    "add": ("add", "192.0.2.1"),
+    "remove": ("remove", "192.0.2.1"),
+    "exclude": ("exclude", "192.0.2.1"),
+    "import": ("import", "-"),
+    "show": ("show", "192.0.2.1"),
+    "list": ("list",),
+}
+WRITING_VERBS = [DATABASE_VERBS[name] for name in ("add", "remove", "exclude", "import")]
+
+
+def plainly(result: click.testing.Result, exit_code: int, sentence: str) -> None:
+    """Asserts one line of reason on standard error, and nothing else."""
+    assert result.exit_code == exit_code
+    assert result.stdout == ""
+    assert sentence in result.stderr
+    assert result.stderr.startswith("dnsbl: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_version_is_printed() -> None:
+    """The version of the package that is installed."""
+    result = click.testing.CliRunner().invoke(commands, ["--version"], prog_name="dnsbl")
+
+    assert result.output == f"dnsbl {version('dnsbl')}\n"
+
+
+def test_python_m_dnsbl_is_the_same_command() -> None:
+    """For those who have no console script at hand."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dnsbl", "--version"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+
+    assert done.stdout == f"dnsbl {version('dnsbl')}\n"
+
+
+def test_no_command_shows_the_help(run: Callable[..., Any]) -> None:
+    """With the exit code of wrong usage."""
+    result = click.testing.CliRunner().invoke(commands, [], prog_name="dnsbl")
+
+    assert result.exit_code == 2
+    assert result.output.startswith("Usage: dnsbl [OPTIONS] COMMAND")
+    plainly(run("frobnicate"), 2, "No such command 'frobnicate' (see `dnsbl --help`)")
+
+
+@pytest.mark.parametrize("name", sorted(commands.commands))
+def test_every_command_has_a_help_with_its_configuration(name: str) -> None:
+    """-h says what it does, in lines that fit a terminal, and how it is configured."""
+    result = click.testing.CliRunner().invoke(commands, [name, "-h"], prog_name="dnsbl")
+
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: dnsbl {name} ")
+    assert "--config FILE" in result.output
+    assert "dnsbl.toml" in result.output
+    assert max(len(line) for line in result.output.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("verb", [*DATABASE_VERBS.values(), ("check",), ("query", "192.0.2.1")])
+def test_a_wrong_configuration_is_exit_code_2(
+    run: Callable[..., Any], house: House, verb: tuple[str, ...]
+) -> None:
+    """Missing, or with a key that nobody knows: the file is named."""
+    house.write_config("[dsn]\n")
+    plainly(run(*verb), 2, f"{house.file}: dsn: is not a known key; did you mean dns?")
+
+    house.file.unlink()
+    plainly(run(*verb), 2, f"{house.file}: cannot be read: No such file or directory")
+
+
+def test_the_environment_names_the_configuration(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNSBL_CONFIG counts where --config is left out; without both, dnsbl.toml here."""
+    runner = click.testing.CliRunner()
+    monkeypatch.setenv("DNSBL_CONFIG", str(house.file))
+    assert runner.invoke(commands, ["add", "192.0.2.1"]).exit_code == 0
+
+    monkeypatch.delenv("DNSBL_CONFIG")
+    monkeypatch.chdir(house.folder)
+    assert "192.0.2.1" in runner.invoke(commands, ["list"]).output
+
+
+@pytest.mark.parametrize("verb", DATABASE_VERBS.values(), ids=DATABASE_VERBS)
+def test_a_database_that_cannot_be_used_is_exit_code_1(
+    run: Callable[..., Any], house: House, verb: tuple[str, ...]
+) -> None:
+    """A file of rubbish is named in one line, and is left as it is."""
+    path = house.config.data.database
+    path.parent.mkdir()
+    path.write_bytes(b"rubbish, not a database" * 1000)
+
+    plainly(run(*verb), 1, f"{path}: is not an SQLite database, or is damaged")
+    assert path.read_bytes() == b"rubbish, not a database" * 1000
+
+
+@pytest.mark.parametrize("verb", DATABASE_VERBS.values(), ids=DATABASE_VERBS)
+def test_a_database_of_a_newer_version_is_exit_code_1(
+    run: Callable[..., Any], database: Database, verb: tuple[str, ...]
+) -> None:
+    """Nothing is done to a schema that this version does not know."""
+    with closing(sqlite3.connect(database.path)) as other, other:
+        other.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+            "VALUES ('dnsbl', '9999_future', '2030-01-01')"
+        )
+
+    plainly(run(*verb), 1, "was written by a newer version (it has 9999_future); upgrade dnsbl")
+
+
+@pytest.mark.parametrize("verb", WRITING_VERBS, ids=[verb[0] for verb in WRITING_VERBS])
+def test_a_locked_database_is_waited_for_and_then_reported(
+    run: Callable[..., Any], database: Database, verb: tuple[str, ...]
+) -> None:
+    """After the time that --wait gives: one plain line, exit code 1, nothing changed."""
+    with database.transaction():
+        plainly(run(*verb, "--wait", "1s"), 1, "is locked by another program; try again later")
+
+
+@pytest.mark.parametrize("verb", [DATABASE_VERBS["show"], DATABASE_VERBS["list"]])
+def test_readers_never_wait_for_writers(
+    run: Callable[..., Any], database: Database, verb: tuple[str, ...]
+) -> None:
+    """An import that goes on for minutes keeps nobody from looking."""
+    with database.transaction():
+        assert run(*verb).exit_code == 0
+
+
+@pytest.mark.parametrize("verb", WRITING_VERBS, ids=[verb[0] for verb in WRITING_VERBS])
+def test_a_missing_database_is_made_by_whoever_writes(
+    run: Callable[..., Any], house: House, verb: tuple[str, ...]
+) -> None:
+    """The first command needs no ceremony; whoever reads is told that there is nothing."""
+    plainly(run("list"), 1, f"{house.config.data.database}: does not exist")
+
+    run(*verb)
+
+    assert run("list").exit_code == 0
+
+
+def test_output_that_cannot_be_written_is_one_line(house: House, database: Database) -> None:
+    """A full disk under standard output, as /dev/full is."""
+    assert database.path.exists()
+    with open("/dev/full", "wb") as full:  # noqa: PTH123  # a device
+        done = subprocess.run(
+            [sys.executable, "-m", "dnsbl", "list", "-o", "json", "--config", str(house.file)],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == "dnsbl: input or output: No space left on device\n"
+
+
+def test_a_locale_without_some_character_is_no_failure(house: House, database: Database) -> None:
+    """Terminals of 1990 show an escape instead."""
+    assert database.path.exists()
+    done = subprocess.run(
+        [sys.executable, "-m", "dnsbl", "show", "127.0.0.2", "--config", str(house.file)],
+        capture_output=True, check=False, timeout=60,
+        env={"PYTHONIOENCODING": "koi8-r", "PYTHONUTF8": "0"},
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"RFC 5782 \\xa75" in done.stdout
+
+
+def test_moments_are_utc_to_the_second() -> None:
+    """ISO 8601 with a Z, and "never" for none."""
+    assert [moment(0), moment(1_000_000_000), moment(None)] == [
+        "1970-01-01T00:00:00Z", "2001-09-09T01:46:40Z", "never",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain, città, 日本", "plain, città, 日本"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("a\nb\r\tc", "a\\nb\\r\\tc"),
+        ("\u202eevil\u2066", "\\u202eevil\\u2066"),
+        ("\x9b31m\x7f", "\\x9b31m\\x7f"),
+        ("caff\udce8", "caff\\udce8"),
+    ],
+)
+def test_printable_escapes_what_a_terminal_acts_on(text: str, expected: str) -> None:
+    """Letters of every script stay; control characters of every kind do not."""
+    assert printable(text) == expected

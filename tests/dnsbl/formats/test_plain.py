@@ -1,0 +1,142 @@
+"""The plain feed: one network or address a line."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnsbl.formats.plain import LINE_OCTETS_MAX, BadLine, Line, read
+from dnsbl.network import parse
+
+
+def lines(octets: bytes) -> list[Line | BadLine]:
+    """What a feed of these octets says."""
+    return list(read(io.BytesIO(octets)))
+
+
+@pytest.mark.parametrize(
+    ("octets", "network"),
+    [
+        (b"192.0.2.1", "192.0.2.1/32"),
+        (b"192.0.2.0/24\n", "192.0.2.0/24"),
+        (b"2001:db8::1\r\n", "2001:db8::1/128"),
+        (b"2001:DB8::/32\n", "2001:db8::/32"),
+        (b"::ffff:192.0.2.1\n", "192.0.2.1/32"),
+        (b"  192.0.2.1  \n", "192.0.2.1/32"),
+        (b"192.0.2.1\t10\n", "192.0.2.1/32"),
+        (b"192.0.2.1 , 10, x\n", "192.0.2.1/32"),
+        (b"192.0.2.1 # spam trap\n", "192.0.2.1/32"),
+        (b"192.0.2.0/24 ; SBL1\n", "192.0.2.0/24"),
+        (b"192.0.2.1;SBL1\n", "192.0.2.1/32"),
+        (b"192.0.2.1\tcaff\xe8\n", "192.0.2.1/32"),
+        (b"192.0.2.1 # caff\xe8\n", "192.0.2.1/32"),
+        (b"\xef\xbb\xbf192.0.2.1\r\n", "192.0.2.1/32"),
+    ],
+)
+def test_a_line_names_a_network(octets: bytes, network: str) -> None:
+    """Comments, columns, spaces, line ends and a byte order mark take nothing away from it."""
+    assert lines(octets) == [Line(1, parse(network))]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"", b"\n", b"  \r\n", b"# comment\n", b"; comment\n", b" \t# x\n", b"# caff\xe8\n",
+     b"\xef\xbb\xbf\n", b"\xef\xbb\xbf# x\n", b"#192.0.2.1\n", b"\t\n"],
+)  # fmt: skip
+def test_blank_lines_and_comments_say_nothing(octets: bytes) -> None:
+    """They are passed over, and no fault."""
+    assert lines(octets) == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "fault"),
+    [
+        (b"example.com\n", "is not an IPv4 or IPv6 address"),
+        (b"192.0.2\n", "is not an IPv4 or IPv6 address"),
+        (b"192.0.2.256\n", "is not an IPv4 or IPv6 address"),
+        (b"192.0.2.01\n", "is not an IPv4 or IPv6 address"),
+        (b"192.0.2.1 10\n", "is not an IPv4 or IPv6 address"),
+        (b"192.0.2.1-192.0.2.9\n", "is not an IPv4 or IPv6 address"),
+        (b"192.0.2.1/24\n", "has host bits set; did you mean 192.0.2.0/24"),
+        (b"192.0.2.0/33\n", "prefix length over 32"),
+        (b"192.0.2.0/\n", "has no prefix length"),
+        (b",192.0.2.1\n", "no address before the first comma"),
+        (b"caff\xe8\n", "no ASCII text"),
+        (b"\x00\x01\n", "is not an IPv4 or IPv6 address"),
+        (b"\xff\xfe1\x00.\x00\n", "no ASCII text"),
+        (b"1" * 500 + b"\n", "too long"),
+        (b"#" * (LINE_OCTETS_MAX + 1) + b"\n", "longer than 4096 octets"),
+    ],
+)
+def test_a_line_that_names_nothing_is_bad_and_says_why(octets: bytes, fault: str) -> None:
+    """The fault is one sentence that a terminal can show, and the next line is read as ever."""
+    bad, good = lines(octets + b"192.0.2.1\n")
+
+    assert isinstance(bad, BadLine)
+    assert bad.number == 1
+    assert fault in bad.fault
+    assert bad.fault.isprintable()
+    assert good == Line(2, parse("192.0.2.1"))
+
+
+def test_lines_are_counted_as_an_editor_counts_them() -> None:
+    """Comments, blank lines and lines of any length are lines."""
+    octets = b"# one\n\n192.0.2.3\n" + b"x" * (5 * LINE_OCTETS_MAX) + b"\n\n192.0.2.6"
+
+    assert [line.number for line in lines(octets)] == [3, 4, 6]
+
+
+def test_a_line_of_just_the_bound_is_read() -> None:
+    """The bound holds for what is longer, not for what is as long."""
+    octets = b"192.0.2.1".ljust(LINE_OCTETS_MAX - 1) + b"\n"
+
+    assert lines(octets) == [Line(1, parse("192.0.2.1"))]
+
+
+def test_an_endless_line_is_never_held() -> None:
+    """No more is asked of the stream at once than a line may have."""
+
+    class Endless(io.RawIOBase):
+        asked = 0
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert 0 < size <= LINE_OCTETS_MAX + 1
+            self.asked += 1
+            return b"x" * size if self.asked < 1000 else b""
+
+    [bad] = read(Endless())  # type: ignore[arg-type]  # as much of a IO[bytes] as is used
+
+    assert isinstance(bad, BadLine)
+
+
+@given(st.binary(max_size=2000))
+def test_random_octets_never_crash_the_reader(octets: bytes) -> None:
+    """Each line says a network, a fault that can be shown, or nothing; numbers rise."""
+    found = lines(octets)
+
+    numbers = [line.number for line in found]
+    assert numbers == sorted(set(numbers))
+    assert all(1 <= number <= octets.count(b"\n") + 1 for number in numbers)
+    assert all(line.fault.isprintable() for line in found if isinstance(line, BadLine))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.ip_addresses().map(str),
+            st.sampled_from(["", "\t3", ",x", " # y", "; z", "  "]),
+            st.sampled_from(["\n", "\r\n", "\n\n", "\n# c\n"]),
+        )
+    )
+)
+def test_every_address_comes_back(written: list[tuple[str, str, str]]) -> None:
+    """What is written with columns, comments and any line end is read whole, in order."""
+    octets = "".join(address + rest + end for address, rest, end in written).encode()
+
+    assert [line.network for line in lines(octets) if isinstance(line, Line)] == [
+        parse(address) for address, _, _ in written
+    ]
