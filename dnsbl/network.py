@@ -101,7 +101,7 @@ def parse(text: str) -> Network:
     Raises NetworkError with a sentence for that person: what is not an
     address, a length out of range, host bits.
     """
-    if len(text) > NETWORK_TEXT_CHARS_MAX + 8:  # "::ffff:" and a dotted quad may be written out
+    if len(text) > NETWORK_TEXT_CHARS_MAX + 6:  # six groups, a dotted quad and "/128" take 49
         raise NetworkError(f"{text[:40]!r}… is too long to be an address or a network")
     address_text, slash, length_text = text.partition("/")
     family, bits = _parse_address(address_text, text)
@@ -133,11 +133,13 @@ def parse_canonical(text: str) -> Network:
     """A network from the database, which holds canonical text only.
 
     Raises NetworkError where the text is another spelling, so that one network
-    cannot stand in two rows.
+    cannot stand in two rows, and for the whole of a family (RFC 5782 §7).
     """
     network = parse(text)
     if str(network) != text:
         raise NetworkError(f"{text!r} is not in canonical form; write {network}")
+    if network.length == 0:
+        raise NetworkError(f"{network} is the whole of IPv{network.family}; it is never listed")
     return network
 
 
@@ -189,7 +191,9 @@ _RESERVED_TEXT = (
     ("64:ff9b::/96", "IPv4 translation (RFC 6052)"),
     ("64:ff9b:1::/48", "IPv4 translation (RFC 8215)"),
     ("100::/8", "discard-only and unassigned (RFC 6666)"),
+    ("2001::/23", "reserved for protocols, Teredo among them (RFC 2928)"),
     ("2002::/16", "6to4 (RFC 7526)"),
+    ("5f00::/16", "segment routing (RFC 9602)"),
     ("fc00::/7", "unique local space (RFC 4193)"),
     ("fe80::/10", "link-local space (RFC 4291)"),
     ("fec0::/10", "deprecated site-local space (RFC 3879)"),
@@ -199,6 +203,8 @@ _RESERVED: dict[Family, list[tuple[Network, str]]] = {IPV4: [], IPV6: []}
 for _text, _name in _RESERVED_TEXT:
     _network = parse(_text)
     _RESERVED[_network.family].append((_network, _name))
+for _reserved in _RESERVED.values():
+    _reserved.sort(key=lambda item: -item[0].length)  # the most telling name first
 
 
 def reserved_name(network: Network) -> str | None:

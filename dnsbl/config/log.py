@@ -9,15 +9,20 @@ import structlog
 
 from dnsbl.config.settings import LogConfig
 
+# Without the values of local variables: mail addresses and tokens are among them.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 
 def configure(log: LogConfig) -> None:
     """Events go to standard error, as JSON lines unless a person watches a terminal."""
     people = log.format == "console" or (log.format == "auto" and sys.stderr.isatty())
     render: list[structlog.typing.Processor]
     if people:
-        render = [structlog.dev.ConsoleRenderer()]
+        render = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     else:
-        render = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        render = [_TRACEBACKS, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

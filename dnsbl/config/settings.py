@@ -158,8 +158,12 @@ def _parse_public_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it does not begin with http:// or https:// and a host")
-    if parts.query or parts.fragment or parts.username or any(c in text for c in " {}$<>\"'\\"):
-        raise ValueError("it has more than a scheme, a host, a port and a path")
+    if not text.isascii() or any(char in text for char in " {}$<>\"'\\?#@"):
+        raise ValueError("it has more than a scheme, a host, a port and a path in plain ASCII")
+    if parts.port == 0:  # a port beyond 65535 is a ValueError already
+        raise ValueError(f"the port is not from 1 to {PORT_MAX}")
+    if not parts.netloc.startswith("["):
+        parse_hostname(parts.hostname)
     return text.rstrip("/")
 
 
@@ -223,7 +227,7 @@ def _read_smtp(table: Table) -> SmtpConfig:
 
     smtp = SmtpConfig(
         host=table.parsed("host", "127.0.0.1", "a host name or an address", _parse_smtp_host),
-        port=table.whole("port", 25, "(a port)", 1, PORT_MAX),
+        port=table.whole("port", 25, "", 1, PORT_MAX),
         security=cast(
             "SmtpSecurity", table.choice("security", "none", ("none", "starttls", "tls"))
         ),

@@ -7,6 +7,8 @@ expected; the first mistake ends the reading.
 from __future__ import annotations
 
 import difflib
+import json
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +17,9 @@ from typing import TypeVar
 from dnsbl.errors import DnsblError
 
 CONFIG_FILE_BYTES_MAX = 1 << 20  # a configuration of a mebibyte is a mistake
+SHOWN_CHARS_MAX = 60  # of a value or a key, so that an error is one line of a terminal
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 T = TypeVar("T")
 
@@ -24,12 +29,15 @@ class ConfigError(DnsblError):
 
 
 class Table:
-    """A TOML table whose keys are taken one by one; `finish` refuses what was not asked for."""
+    """A TOML table whose keys are taken one by one; `finish` refuses what was not asked for.
+
+    ``name`` is that of the table as an error shows it, empty for the top one.
+    """
 
     def __init__(self, file: Path, values: dict[str, object], name: str = "") -> None:
         self.file = file
         self._values = values
-        self._name = name
+        self.name = name
         self._asked: list[str] = []
 
     @classmethod
@@ -44,17 +52,18 @@ class Table:
             raise ConfigError(f"{file}: is larger than {CONFIG_FILE_BYTES_MAX} bytes")
         try:
             return cls(file, tomllib.loads(text.decode()))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # ValueError: not UTF-8, not TOML, or a number of thousands of digits
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{file}: is not TOML: {error}") from None
 
     def key_name(self, key: str) -> str:
         """The key with the tables that it stands in, as an error names it."""
-        return f"{self._name}.{key}" if self._name else key
+        shown = key if _BARE_KEY.fullmatch(key) else json.dumps(key)
+        return f"{self.name}.{_cut(shown)}" if self.name else _cut(shown)
 
     def refuse(self, key: str, expected: str) -> ConfigError:
         """The error for a value that is not what was expected."""
-        value = repr(self._values.get(key))
-        shown = value if len(value) <= 60 else f"{value[:60]}…"  # noqa: PLR2004  # one line of a terminal
+        shown = _shown(self._values[key]) if key in self._values else "nothing"
         return ConfigError(f"{self.file}: {self.key_name(key)}: expected {expected}, got {shown}")
 
     def _take(self, key: str, default: T | None, kind: type[T], expected: str) -> T:
@@ -88,8 +97,8 @@ class Table:
         return value
 
     def whole(self, key: str, default: int | None, unit: str, least: int, most: int) -> int:
-        """A whole number of a unit, within bounds."""
-        expected = f"a whole number of {unit} from {least} to {most}"
+        """A whole number of a unit ("" where it has none), within bounds."""
+        expected = f"a whole number{f' of {unit}' if unit else ''} from {least} to {most}"
         value = self._take(key, default, int, expected)
         if not least <= value <= most:
             raise self.refuse(key, expected)
@@ -112,7 +121,8 @@ class Table:
             return parse(value)
         except (ValueError, DnsblError) as error:
             raise ConfigError(
-                f"{self.file}: {self.key_name(key)}: expected {expected}, got {value!r}: {error}"
+                f"{self.file}: {self.key_name(key)}: expected {expected}, "
+                f"got {_shown(value)}: {error}"
             ) from None
 
     def parsed_each(
@@ -126,7 +136,7 @@ class Table:
             except (ValueError, DnsblError) as error:
                 raise ConfigError(
                     f"{self.file}: {self.key_name(key)}: expected {expected}, "
-                    f"got {value!r}: {error}"
+                    f"got {_shown(value)}: {error}"
                 ) from None
         return tuple(made)
 
@@ -150,3 +160,14 @@ class Table:
 
     def _known(self) -> str:
         return "known here: " + ", ".join(self._asked)
+
+
+def _shown(value: object) -> str:
+    try:
+        return _cut(repr(value))
+    except ValueError:  # Python prints no number of thousands of digits
+        return "a huge number"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS_MAX else f"{text[:SHOWN_CHARS_MAX]}…"

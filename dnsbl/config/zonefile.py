@@ -15,6 +15,7 @@ Delist = Literal["self", "review", "never"]
 
 LABEL_OCTETS_MAX = 63  # RFC 1035 §2.3.4
 NAME_OCTETS_MAX = 255  # RFC 1035 §2.3.4, on the wire
+LOCAL_PART_OCTETS_MAX = 64  # RFC 5321 §4.5.3.1.1
 REVERSED_IPV6_OCTETS = 64  # RFC 5782 §2.4: 32 labels of one nibble, each with its length
 
 # An address asked about takes up to 39 characters wherever `$` stands; the text still has to fit
@@ -27,6 +28,8 @@ TTL_S_MAX = 7 * DAY_S  # RFC 5782 §4: TTLs suit the rate of change
 CATEGORIES_MAX = 64  # answers are a union: more would not fit one datagram
 
 _HOSTNAME_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.ASCII)
+# RFC 5321 §4.1.2: atoms between dots; a quoted local part is not worth its trouble
+_DOT_STRING = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _CATEGORY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}?|\}")
 
@@ -66,6 +69,8 @@ class ZoneConfig:
 
 def parse_hostname(text: str) -> str:
     """A domain name in lower case without the last dot. Raises ValueError with a reason."""
+    if not text.isascii():  # and "K" (Kelvin) would become a "k"
+        raise ValueError("it is not in ASCII; write an international name in its xn-- form")
     name = text.removesuffix(".").lower()
     labels = name.split(".")
     for label in labels:
@@ -90,10 +95,19 @@ def parse_origin(text: str) -> str:
 def parse_mailbox(text: str) -> str:
     """An e-mail address as a configuration names it: local part, @, domain name."""
     local, at, domain = text.rpartition("@")
-    # RFC 5321 §4.5.3.1.1: a local part has at most 64 octets
-    if not at or not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}", local):
+    if not at or len(local) > LOCAL_PART_OCTETS_MAX or not _DOT_STRING.fullmatch(local):
         raise ValueError("it is not of the form name@domain")
     parse_hostname(domain)
+    return text
+
+
+def _parse_hostmaster(text: str) -> str:
+    parse_mailbox(text)
+    # RFC 1035 §8: in SOA the local part is one label
+    if len(text.rpartition("@")[0]) > LABEL_OCTETS_MAX:
+        raise ValueError(f"what stands before the @ takes more than {LABEL_OCTETS_MAX} octets")
+    if len(text) + 2 > NAME_OCTETS_MAX:
+        raise ValueError(f"as a name in SOA it takes more than {NAME_OCTETS_MAX} octets")
     return text
 
 
@@ -124,7 +138,7 @@ def _read_text(table: Table, public_url: str) -> str:
 def _read_category(name: str, table: Table, public_url: str) -> CategoryConfig:
     if not _CATEGORY_NAME.fullmatch(name):
         raise ConfigError(
-            f"{table.file}: category.{name}: a category's name has 1 to 32 lower-case letters, "
+            f"{table.file}: {table.name}: a category's name has 1 to 32 lower-case letters, "
             "digits, hyphens or underscores, and begins with a letter"
         )
     category = CategoryConfig(
@@ -156,7 +170,7 @@ def read_zone(file: Path, public_url: str) -> ZoneConfig:
         nameservers=table.parsed_each(
             "nameservers", None, "a list of one or more host names", parse_hostname
         ),
-        hostmaster=table.parsed("hostmaster", None, "an e-mail address", parse_mailbox),
+        hostmaster=table.parsed("hostmaster", None, "an e-mail address", _parse_hostmaster),
         ttl_s=table.whole("ttl_s", 300, "seconds", 1, TTL_S_MAX),
         negative_ttl_s=table.whole("negative_ttl_s", 60, "seconds", 1, TTL_S_MAX),
         categories=categories,
@@ -170,14 +184,20 @@ def read_zone(file: Path, public_url: str) -> ZoneConfig:
 
 def read_zones(folder: Path, public_url: str) -> tuple[ZoneConfig, ...]:
     """All zones of a folder, by origin. Raises ConfigError where there is none, or two overlap."""
-    if not folder.is_dir():
-        raise ConfigError(f"{folder}: the folder of zone files does not exist")
-    files = sorted(folder.glob("*.toml"))
+    try:
+        # An editor's own files begin with a dot.
+        files = sorted(
+            file for file in folder.iterdir() if file.suffix == ".toml" and file.name[0] != "."
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: the folder of zone files cannot be read: {error.strerror}"
+        ) from None
     if not files:
         raise ConfigError(f"{folder}: holds no zone file; one is named like bl.example.toml")
     zones = tuple(read_zone(file, public_url) for file in files)
     for one, other in itertools.permutations(zones, 2):
-        if one.origin == other.origin or one.origin.endswith(f".{other.origin}"):
+        if one.origin.endswith(f".{other.origin}"):
             raise ConfigError(
                 f"{folder}: {one.origin}.toml and {other.origin}.toml overlap: "
                 f"{one.origin} lies inside {other.origin}"

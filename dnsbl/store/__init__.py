@@ -8,5 +8,7 @@ A change's path, in order:
 ``journal``     the ordered log of both, which the DNS process follows
 ``requests``    delist requests: their states, tokens and limits
 ``outbox``      mail to be sent, committed before it is sent
+``overdue``     whether anything has had its time
+``keys``        secrets that have to outlive a restart
 ``audit``       who did what to which listing, and why
 """

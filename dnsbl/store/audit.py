@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dnsbl.network import Network
-from dnsbl.store.database import Database
+from dnsbl.store.database import Database, fitting
 
 NOTE_CHARS_MAX = 1000
 
@@ -37,7 +37,7 @@ def record(database: Database, acts: Iterable[Act]) -> None:
                 "INSERT INTO audit (at, actor, act, zone, network, category, request_id, note) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 act.at, act.actor, act.act, act.zone, act.network, act.category, act.request_id,
-                act.note[:NOTE_CHARS_MAX],
+                fitting(act.note, NOTE_CHARS_MAX),
             )  # fmt: skip
 
 

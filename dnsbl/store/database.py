@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from sqlite_utils import Database as SqliteUtils
 
@@ -25,7 +25,16 @@ BUSY_TIMEOUT_S: Final = 30.0
 # A reader in WAL mode waits for nobody, but for the moments when the log is recovered.
 READER_BUSY_TIMEOUT_S: Final = 1.0
 
+# Two programs that open a new database at once: who comes second is told "locked" without any
+# waiting while the first switches the file to WAL.
+WAL_RETRY_S: Final = 0.02
+
 CACHE_KIB: Final = 16_384
+# Down to this the write-ahead log shrinks again after an import has swollen it.
+WAL_OCTETS_MAX: Final = 64 << 20
+
+# The folder holds mail addresses and, with the file transport, links that delist.
+FOLDER_MODE: Final = 0o750
 
 
 class StoreError(DnsblError):
@@ -59,6 +68,7 @@ class InvalidRowError(StoreError):
 _CODE_ERRORS: Final[dict[int, tuple[type[StoreError], str]]] = {
     sqlite3.SQLITE_BUSY: (DatabaseLockedError, "is locked by another program; try again later"),
     sqlite3.SQLITE_LOCKED: (DatabaseLockedError, "is locked by another program; try again later"),
+    sqlite3.SQLITE_PROTOCOL: (DatabaseLockedError, "is locked by another program; try again later"),
     sqlite3.SQLITE_CORRUPT: (
         DatabaseCorruptError,
         "is damaged; restore a copy, or save what can be read with `sqlite3 FILE .recover`",
@@ -67,16 +77,26 @@ _CODE_ERRORS: Final[dict[int, tuple[type[StoreError], str]]] = {
     sqlite3.SQLITE_FULL: (DatabaseFullError, "cannot grow: the disk is full; nothing was changed"),
     sqlite3.SQLITE_READONLY: (DatabaseFullError, "may not be written; nothing was changed"),
     sqlite3.SQLITE_IOERR: (DatabaseFullError, "cannot be read or written: the disk reports errors"),
-    sqlite3.SQLITE_CANTOPEN: (DatabaseMissingError, "cannot be opened; is its folder readable?"),
+    # A reader in WAL mode writes too: the index of the log, FILE-shm.
+    sqlite3.SQLITE_CANTOPEN: (
+        DatabaseMissingError,
+        "cannot be opened; may this user read and write it and its folder?",
+    ),
     sqlite3.SQLITE_CONSTRAINT: (InvalidRowError, "refuses the row"),
 }
 
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors inside the block into a StoreError that names the file."""
+    """Turns SQLite's errors inside the block into a StoreError that names the file.
+
+    What SQLite's Python module says of its use (a closed connection, say) is a
+    bug of ours, and stays what it is.
+    """
     try:
         yield
+    except sqlite3.ProgrammingError:
+        raise
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         kind, sentence = _CODE_ERRORS.get(
@@ -91,49 +111,111 @@ class Database:
     def __init__(self, path: Path, db: SqliteUtils) -> None:
         self.path = path
         self.db = db
+        self._depth = 0  # of transactions
+        self._in_snapshot = False
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """One write transaction: all of it is committed, or nothing. Nested blocks join it."""
-        if self.db.conn.in_transaction:
-            yield
-            return
+        """One write transaction: all of it is committed, or nothing.
+
+        A block inside another is undone alone if it fails, and is committed
+        with the outer one. Nothing may be awaited inside: what another task
+        writes meanwhile through this connection would be part of it.
+        """
+        assert not self._in_snapshot, "a snapshot only reads"
+        nested = self._depth > 0
         with explained(self.path):
             # IMMEDIATE: the lock is taken before anything is read, so that no decision made
             # inside rests on rows that another writer changes before the commit.
-            self.db.execute("BEGIN IMMEDIATE")
+            self.db.execute("SAVEPOINT nested" if nested else "BEGIN IMMEDIATE")
+            self._depth += 1
             try:
                 yield
-                self.db.execute("COMMIT")
+                self._check_not_undone()
+                self.db.execute("RELEASE nested" if nested else "COMMIT")
             except BaseException:
-                self.db.rollback()
+                if not nested:
+                    self.db.rollback()
+                elif self.db.conn.in_transaction:
+                    self.db.execute("ROLLBACK TO nested")
+                    self.db.execute("RELEASE nested")
                 raise
+            finally:
+                self._depth -= 1
+
+    def _check_not_undone(self) -> None:
+        """On some errors, a full disk among them, SQLite undoes the whole transaction by itself.
+
+        Whoever goes on all the same must not write the second half of it alone.
+        """
+        if self._depth > 0 and not self.db.conn.in_transaction:
+            raise StoreError(f"{self.path}: the transaction was undone after an earlier error")
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a block of `transaction` is under way."""
+        return self._depth > 0
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """One read transaction: everything read inside is of the same moment."""
+        """One read transaction: everything read inside is of the same moment.
+
+        Inside a transaction or another snapshot that holds already.
+        """
+        if self._depth > 0 or self._in_snapshot:
+            yield
+            return
         with explained(self.path):
             self.db.execute("BEGIN")
+            self._in_snapshot = True
             try:
                 yield
             finally:
+                self._in_snapshot = False
                 self.db.rollback()
+
+    def _execute(self, sql: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
+        self._check_not_undone()
+        with self._bound():
+            return self.db.execute(sql, parameters)
+
+    @contextlib.contextmanager
+    def _bound(self) -> Iterator[None]:
+        """Values that SQLite has no place for are as wrong as those that a constraint refuses."""
+        try:
+            yield
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise InvalidRowError(f"{self.path}: refuses a value ({error})") from error
 
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """The rows of a query, as sqlite3.Row."""
         with explained(self.path):
-            return self.db.execute(sql, parameters).fetchall()
+            return self._execute(sql, parameters).fetchall()
+
+    def each(self, sql: str, *parameters: object) -> Iterator[sqlite3.Row]:
+        """The rows of a query one by one, for more of them than memory should hold.
+
+        The connection reads from one moment until the iterator is exhausted or closed.
+        """
+        with explained(self.path), contextlib.closing(self._execute(sql, parameters)) as cursor:
+            yield from cursor
 
     def row(self, sql: str, *parameters: object) -> sqlite3.Row | None:
         """The first row of a query, or None."""
-        with explained(self.path):
-            found: sqlite3.Row | None = self.db.execute(sql, parameters).fetchone()
+        with explained(self.path), contextlib.closing(self._execute(sql, parameters)) as cursor:
+            found: sqlite3.Row | None = cursor.fetchone()
             return found
 
     def change(self, sql: str, *parameters: object) -> int:
-        """Runs one statement that writes; how many rows it changed."""
+        """Runs one statement that writes; how many rows it changed, not counting triggers."""
         with explained(self.path):
-            return self.db.execute(sql, parameters).rowcount
+            return self._execute(sql, parameters).rowcount
+
+    def change_each(self, sql: str, parameters: Iterable[tuple[object, ...]]) -> int:
+        """Runs one statement for each tuple of parameters; how many rows they changed."""
+        self._check_not_undone()
+        with explained(self.path), self._bound():
+            return max(0, self.db.conn.executemany(sql, parameters).rowcount)
 
     def close(self) -> None:
         """Gives the file back."""
@@ -148,18 +230,30 @@ def _connect(path: Path, *, read_only: bool, busy_timeout_s: float) -> SqliteUti
         )
     mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode={mode}",
+        f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=busy_timeout_s,
         isolation_level=None,  # transactions begin where we say so
         check_same_thread=False,  # a worker thread of an event loop uses it, one at a time
     )
     connection.row_factory = sqlite3.Row
-    # recursive_triggers: INSERT OR REPLACE by our own writers journals the removal too
-    db = SqliteUtils(connection, recursive_triggers=True, execute_plugins=False)
-    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    db.execute("PRAGMA foreign_keys = ON")
+    # Other clients write reasons in other encodings; that must not keep the row from being read.
+    connection.text_factory = _decode
+    try:
+        # recursive_triggers: INSERT OR REPLACE by our own writers journals the removal too
+        db = SqliteUtils(connection, recursive_triggers=True, execute_plugins=False)
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        db.execute("PRAGMA foreign_keys = ON")
+        # A statement with triggers keeps an undo log. In a file it takes a third of an import.
+        db.execute("PRAGMA temp_store = MEMORY")
+    except BaseException:
+        connection.close()
+        raise
     return db
+
+
+def _decode(octets: bytes) -> str:
+    return octets.decode(errors="replace")
 
 
 def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
@@ -168,13 +262,14 @@ def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
     Raises StoreError: corrupt, locked, full, or of a newer schema.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{path.parent}: cannot be created: {error.strerror}") from None
     with explained(path):
         db = _connect(path, read_only=False, busy_timeout_s=busy_timeout_s)
         try:
-            db.enable_wal()
+            _enable_wal(path, db, busy_timeout_s)
+            db.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS_MAX}")
             # FULL: a commit has reached the disk before anything is done because of it, so that
             # an accepted request survives a power cut, not just a killed process.
             db.execute("PRAGMA synchronous = FULL")
@@ -182,6 +277,7 @@ def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
             _check_schema(path, db)
             if schema.pending(db):
                 with database.transaction():
+                    _check_schema(path, db)  # another program may just have been here
                     schema.apply(db)
         except BaseException:
             db.close()
@@ -191,18 +287,43 @@ def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
 
 def open_reader(path: Path) -> Database:
     """The database, read-only. Raises StoreError: missing, corrupt, or of another schema."""
-    if not path.exists():
-        raise DatabaseMissingError(f"{path}: does not exist")
+    try:
+        path.stat()
+    except OSError as error:
+        sentence = "does not exist" if isinstance(error, FileNotFoundError) else error.strerror
+        raise DatabaseMissingError(f"{path}: {sentence}") from None
     with explained(path):
         db = _connect(path, read_only=True, busy_timeout_s=READER_BUSY_TIMEOUT_S)
         try:
             _check_schema(path, db)
             if schema.pending(db):
-                raise SchemaError(f"{path}: is of an older version; a writer migrates it first")
+                raise SchemaError(
+                    f"{path}: is not set up for this version yet; "
+                    "the portal, or any command that writes, does it"
+                )
         except BaseException:
             db.close()
             raise
     return Database(path, db)
+
+
+def _enable_wal(path: Path, db: SqliteUtils, busy_timeout_s: float) -> None:
+    """Lets readers read while another writes. The mode stays with the file."""
+    until = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            db.enable_wal()
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() >= until:
+                raise
+            time.sleep(WAL_RETRY_S)
+        else:
+            break
+    if db.journal_mode != "wal":
+        raise StoreError(
+            f"{path}: its file system cannot hold a database in WAL mode; use a local disk"
+        )
 
 
 def _check_schema(path: Path, db: SqliteUtils) -> None:
@@ -210,9 +331,29 @@ def _check_schema(path: Path, db: SqliteUtils) -> None:
         raise SchemaError(
             f"{path}: was written by a newer version (it has {', '.join(newer)}); upgrade dnsbl"
         )
+    if schema.is_foreign(db):
+        raise DatabaseCorruptError(f"{path}: is a database of another program")
+
+
+def fitting(text: str, chars_max: int) -> str:
+    """Text from elsewhere (a mail server's reply, say), made fit for a column of one line.
+
+    What cannot be printed becomes a space, and what is no Unicode "?"; what is too long is cut.
+    """
+    text = text[:chars_max].encode(errors="replace").decode()
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def integrity_problems(database: Database) -> list[str]:
-    """What SQLite's own check finds wrong with the file; empty if it is sound."""
+    """What SQLite's own checks find wrong with the file; empty if it is sound.
+
+    Raises DatabaseCorruptError where it is too damaged to be checked.
+    """
     found = [str(row[0]) for row in database.rows("PRAGMA integrity_check(20)")]
-    return [] if found == ["ok"] else found
+    orphans = database.rows(
+        'SELECT "table", parent, count(*) AS n FROM pragma_foreign_key_check GROUP BY 1, 2'
+    )
+    return [problem for problem in found if problem != "ok"] + [
+        f"{row['n']} rows of {row['table']} belong to rows of {row['parent']} that are gone"
+        for row in orphans
+    ]

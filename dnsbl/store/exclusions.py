@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dnsbl.network import Network, NetworkError, parse_canonical
-from dnsbl.store.database import Database, explained
+from dnsbl.store import schema
+from dnsbl.store.covering import covering_rows, faults
+from dnsbl.store.database import Database
 from dnsbl.verdict import EVERY_CATEGORY, Entry
 
 
@@ -30,7 +32,7 @@ class Exclusion:
         return Entry(self.network, self.category, excludes=True, expires_at=self.expires_at)
 
 
-_COLUMNS = "zone, network, category, reason, grace, excluded_at, expires_at"
+_COLUMNS = schema.EXCLUSION_COLUMNS
 
 
 def _exclusion(row: sqlite3.Row) -> Exclusion:
@@ -48,7 +50,7 @@ def _exclusion(row: sqlite3.Row) -> Exclusion:
 def exclude(database: Database, exclusion: Exclusion) -> bool:
     """Excludes a network, or brings its exclusion up to date; whether anything changed.
 
-    A grace exclusion never weakens one that an operator made.
+    A grace exclusion never weakens one that an operator made, as long as that one holds.
     """
     return database.change(
         f"""
@@ -56,7 +58,7 @@ def exclude(database: Database, exclusion: Exclusion) -> bool:
         ON CONFLICT (zone, network, category) DO UPDATE
         SET reason = excluded.reason, grace = excluded.grace, excluded_at = excluded.excluded_at,
             expires_at = excluded.expires_at
-        WHERE excluded.grace <= grace
+        WHERE (excluded.grace <= grace OR expires_at <= excluded.excluded_at)
           AND (reason, grace, expires_at)
               IS NOT (excluded.reason, excluded.grace, excluded.expires_at)
         """,  # the columns are the constant above
@@ -75,12 +77,7 @@ def unexclude(database: Database, zone: str, network: Network, category: str) ->
 
 def covering_exclusions(database: Database, address: Network) -> list[Exclusion]:
     """All exclusions whose network covers the address, the most specific first, in every zone."""
-    networks = [str(network) for network in address.covering()]
-    marks = ", ".join("?" * len(networks))
-    rows = database.rows(
-        f"SELECT {_COLUMNS} FROM exclusions WHERE network IN ({marks})",  # marks only
-        *networks,
-    )
+    rows = covering_rows(database, "exclusions", _COLUMNS, address)
     return sorted((_exclusion(row) for row in rows), key=lambda item: -item.network.length)
 
 
@@ -88,14 +85,23 @@ def browse_exclusions(
     database: Database, zone: str | None = None, limit: int = -1
 ) -> Iterator[Exclusion]:
     """Exclusions one by one, ordered by zone and network text; a negative limit is none."""
-    with explained(database.path):
-        for row in database.db.execute(
-            f"SELECT {_COLUMNS} FROM exclusions WHERE ?1 IS NULL OR zone = ?1 "
-            "ORDER BY zone, network, category LIMIT ?2",
-            [zone, limit],
-        ):
-            with contextlib.suppress(NetworkError):  # written by another client; never served
-                yield _exclusion(row)
+    for row in database.each(
+        f"SELECT {_COLUMNS} FROM exclusions WHERE ? IS NULL OR zone = ? "
+        "ORDER BY zone, network, category LIMIT ?",
+        zone, zone, limit,
+    ):  # fmt: skip
+        try:
+            exclusion = _exclusion(row)
+        except NetworkError:
+            continue  # written by another client; never served
+        yield exclusion
+
+
+def invalid_exclusions(database: Database, known: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A sentence for each exclusion that cannot be served, as `listings.invalid` has for those."""
+    served = {*known}
+    served |= {(zone, EVERY_CATEGORY) for zone, _ in served}
+    return faults(database, "exclusions", served)
 
 
 def take_expired_exclusions(database: Database, now: int, limit: int) -> list[Exclusion]:

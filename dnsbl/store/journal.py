@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dnsbl.network import Network, NetworkError, parse_canonical
-from dnsbl.store.database import Database, explained
+from dnsbl.store.database import Database
 from dnsbl.verdict import Entry
 
 Op = Literal["added", "changed", "removed"]
@@ -25,7 +25,8 @@ class Change:
     """A row of the journal with what now stands under its key.
 
     ``entry`` is None where the row is gone. ``fault`` says why a row that
-    another client wrote cannot be served; its ``network`` may then be None.
+    another client wrote cannot be served; its ``network`` is then None, as it
+    is where such a row is gone.
     """
 
     seq: int
@@ -124,11 +125,10 @@ def everything(database: Database) -> Iterator[Change]:
 
     Their `seq` is 0: the snapshot's position is what the load stands for.
     """
-    with explained(database.path):
-        for kind, table in (("exclusion", "exclusions"), ("listing", "listings")):
-            sql = f"SELECT zone, network, category, expires_at FROM {table}"
-            for row in database.db.execute(sql):
-                yield _change(row, 0, "listing" if kind == "listing" else "exclusion", present=True)
+    tables: list[tuple[Kind, str]] = [("exclusion", "exclusions"), ("listing", "listings")]
+    for kind, table in tables:
+        for row in database.each(f"SELECT zone, network, category, expires_at FROM {table}"):
+            yield _change(row, 0, kind, present=True)
 
 
 def _change(row: sqlite3.Row, seq: int, kind: Kind, *, present: bool) -> Change:
@@ -136,10 +136,7 @@ def _change(row: sqlite3.Row, seq: int, kind: Kind, *, present: bool) -> Change:
     try:
         network = parse_canonical(row["network"])
     except NetworkError as error:
-        return Change(seq, zone, kind, category, None, None, fault=str(error))
-    if network.length == 0:
-        fault = "the whole of a family is never listed or excluded"
-        return Change(seq, zone, kind, category, None, None, fault=fault)
+        return Change(seq, zone, kind, category, None, None, fault=str(error) if present else None)
     entry = None
     if present:
         entry = Entry(network, category, kind == "exclusion", row["expires_at"])

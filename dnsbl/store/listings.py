@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dnsbl.network import Network, NetworkError, parse_canonical
-from dnsbl.store.database import Database, explained
+from dnsbl.store import schema
+from dnsbl.store.covering import covering_rows, faults
+from dnsbl.store.database import Database
 from dnsbl.store.exclusions import covering_exclusions
-from dnsbl.verdict import Entry
+from dnsbl.verdict import EVERY_CATEGORY, Entry
 
 IMPORT_BATCH_ROWS = 1000  # rows between two reports of an import's progress
 
@@ -34,7 +37,7 @@ class Listing:
         return Entry(self.network, self.category, excludes=False, expires_at=self.expires_at)
 
 
-_COLUMNS = "zone, network, category, reason, source, evidence, listed_at, expires_at"
+_COLUMNS = schema.LISTING_COLUMNS
 
 _UPSERT = f"""
     INSERT INTO listings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -82,37 +85,43 @@ def add(database: Database, listing: Listing) -> bool:
         return database.change(_UPSERT, *_values(listing)) + voided > 0
 
 
-def add_many(database: Database, listings: Iterable[Listing]) -> Iterator[int]:
-    """Lists what a feed brings, inside the caller's transaction; yields the changes of each batch.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of a batch of a feed: how many were read, changed a row, were in grace."""
 
-    What a grace exclusion covers exactly is passed over: a feed that has not
-    heard of the delisting yet is no new evidence.
+    read: int
+    changed: int
+    in_grace: int
+
+
+def add_many(database: Database, listings: Iterable[Listing]) -> Iterator[Batch]:
+    """Lists what a feed brings, inside the caller's transaction; yields what became of each batch.
+
+    What a grace exclusion covers exactly is passed over while the grace lasts
+    (by the listing's ``listed_at``): a feed that has not heard of the delisting
+    yet is no new evidence.
     """
-    in_grace = {
-        (row["zone"], row["network"], row["category"])
-        for row in database.rows("SELECT zone, network, category FROM exclusions WHERE grace = 1")
+    assert database.in_transaction, "a feed is imported whole, or not at all"
+    graces = {
+        (row["zone"], row["network"], row["category"]): row["expires_at"]
+        for row in database.rows(
+            "SELECT zone, network, category, expires_at FROM exclusions WHERE grace = 1"
+        )
     }
 
-    def wanted(listing: Listing) -> bool:
+    def is_in_grace(listing: Listing) -> bool:
         zone, network = listing.zone, str(listing.network)
-        return not in_grace or (
-            (zone, network, "") not in in_grace
-            and (zone, network, listing.category) not in in_grace
-        )
+        for category in (EVERY_CATEGORY, listing.category):
+            ends_at = graces.get((zone, network, category), 0)
+            if ends_at is None or ends_at > listing.listed_at:
+                return True
+        return False
 
-    batch: list[tuple[object, ...]] = []
-    for listing in listings:
-        if wanted(listing):
-            batch.append(_values(listing))
-        if len(batch) >= IMPORT_BATCH_ROWS:
-            yield _upsert_batch(database, batch)
-            batch = []
-    yield _upsert_batch(database, batch)
-
-
-def _upsert_batch(database: Database, batch: list[tuple[object, ...]]) -> int:
-    with explained(database.path):
-        return max(0, database.db.conn.executemany(_UPSERT, batch).rowcount)
+    feed = iter(listings)
+    while batch := list(itertools.islice(feed, IMPORT_BATCH_ROWS)):
+        wanted = [item for item in batch if not graces or not is_in_grace(item)]
+        changed = database.change_each(_UPSERT, [_values(item) for item in wanted])
+        yield Batch(len(batch), changed, len(batch) - len(wanted))
 
 
 def remove(database: Database, zone: str, network: Network, category: str) -> bool:
@@ -134,12 +143,7 @@ def get(database: Database, zone: str, network: Network, category: str) -> Listi
 
 def covering(database: Database, address: Network) -> list[Listing]:
     """All listings whose network covers the address, the most specific first, in every zone."""
-    networks = [str(network) for network in address.covering()]
-    marks = ", ".join("?" * len(networks))
-    rows = database.rows(
-        f"SELECT {_COLUMNS} FROM listings WHERE network IN ({marks})",  # marks only
-        *networks,
-    )
+    rows = covering_rows(database, "listings", _COLUMNS, address)
     return sorted((_listing(row) for row in rows), key=lambda listing: -listing.network.length)
 
 
@@ -161,13 +165,15 @@ def browse(
             conditions.append(f"{column} = ?")
             parameters.append(value)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    with explained(database.path):
-        for row in database.db.execute(
-            f"SELECT {_COLUMNS} FROM listings {where} ORDER BY zone, network, category LIMIT ?",
-            [*parameters, limit],
-        ):
-            with contextlib.suppress(NetworkError):  # `invalid` reports those
-                yield _listing(row)
+    for row in database.each(
+        f"SELECT {_COLUMNS} FROM listings {where} ORDER BY zone, network, category LIMIT ?",
+        *parameters, limit,
+    ):  # fmt: skip
+        try:
+            listing = _listing(row)
+        except NetworkError:
+            continue  # `invalid` reports those
+        yield listing
 
 
 def invalid(database: Database, known: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -175,19 +181,7 @@ def invalid(database: Database, known: Iterable[tuple[str, str]]) -> Iterator[st
 
     SQL cannot keep them out, so other clients of the database can write them.
     """
-    served = set(known)
-    with explained(database.path):
-        for row in database.db.execute("SELECT zone, network, category FROM listings"):
-            if (row["zone"], row["category"]) not in served:
-                yield (
-                    f"listing {row['network']} in {row['zone']}: "
-                    f"no such zone and category as {row['zone']}/{row['category']}"
-                )
-            else:
-                try:
-                    parse_canonical(row["network"])
-                except NetworkError as error:
-                    yield f"listing {row['network']} in {row['zone']}: {error}"
+    return faults(database, "listings", set(known))
 
 
 def count(database: Database) -> dict[tuple[str, str], int]:

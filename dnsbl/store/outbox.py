@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from dnsbl.store.database import Database
+from dnsbl.store.database import Database, fitting
 
 REPLY_CHARS_MAX = 1000
 
@@ -92,7 +92,7 @@ def settle(
         "UPDATE outbox SET state = ?, reply = ?, attempts = attempts + 1, "
         "next_attempt_at = coalesce(?, next_attempt_at), done_at = ? "
         "WHERE id = ? AND state = 'queued'",
-        state, reply[:REPLY_CHARS_MAX], next_attempt_at, None if state == "queued" else now,
+        state, fitting(reply, REPLY_CHARS_MAX), next_attempt_at, None if state == "queued" else now,
         mail_id,
     ) > 0  # fmt: skip
 
@@ -106,10 +106,10 @@ def depths(database: Database) -> dict[str, int]:
     return {state: found.get(state, 0) for state in ("queued", "sent", "failed")}
 
 
-def cancel(database: Database, request_id: int, now: int) -> None:
-    """Whatever is still queued for a request is not sent."""
+def cancel(database: Database, request_id: int, now: int, reply: str = "cancelled") -> None:
+    """Whatever is still queued for a request is not sent; `reply` says why."""
     database.change(
-        "UPDATE outbox SET state = 'failed', done_at = ?, reply = 'cancelled' "
+        "UPDATE outbox SET state = 'failed', done_at = ?, reply = ? "
         "WHERE request_id = ? AND state = 'queued'",
-        now, request_id,
+        now, reply, request_id,
     )  # fmt: skip

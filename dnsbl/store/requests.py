@@ -10,11 +10,11 @@ from __future__ import annotations
 import enum
 import sqlite3
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-from dnsbl.store import audit
+from dnsbl.store import audit, outbox
 from dnsbl.store.audit import Act
-from dnsbl.store.database import Database, StoreError
+from dnsbl.store.database import Database, StoreError, fitting
 
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
@@ -59,6 +59,10 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
 # A request that waits for its mail, or for the link in it to be pressed.
 PENDING: Final = (State.REQUESTED, State.MAIL_QUEUED, State.MAIL_SENT)
 _PENDING_SQL: Final = "state IN ('requested', 'mail_queued', 'mail_sent')"
+
+
+# What two requests may have in common, as limits count it.
+Shared = Literal["client", "mailbox_key", "mailbox_domain", "address"]
 
 
 class TransitionError(StoreError):
@@ -154,7 +158,7 @@ def move(
             raise TransitionError(f"request {request_id} is {state}; it cannot become {to}")
         database.change(
             "UPDATE delist_requests SET state = ?, note = ?, state_at = ? WHERE id = ?",
-            str(to), note[: audit.NOTE_CHARS_MAX], now, request_id,
+            str(to), fitting(note, audit.NOTE_CHARS_MAX), now, request_id,
         )  # fmt: skip
         _audit_state(database, request_id, request.address, to, actor, now, note)
 
@@ -212,6 +216,18 @@ def counts(database: Database, new: NewRequest) -> Counts:
     )
 
 
+def below_again_at(
+    database: Database, new: NewRequest, shared: Shared, most: int, seconds: int
+) -> int:
+    """When fewer than so many requests of the window share this with a new one; now, if they do."""
+    row = database.row(
+        f"SELECT created_at FROM delist_requests WHERE {shared} = ? AND created_at > ? "
+        "ORDER BY created_at DESC LIMIT 1 OFFSET ?",
+        getattr(new, shared), new.created_at - seconds, most - 1,
+    )  # fmt: skip
+    return int(row["created_at"]) + seconds if row else new.created_at
+
+
 def expire_overdue(database: Database, now: int, limit: int) -> list[int]:
     """Ends requests that were not confirmed in time; their ids."""
     with database.transaction():
@@ -222,11 +238,7 @@ def expire_overdue(database: Database, now: int, limit: int) -> list[int]:
         ids = [int(row["id"]) for row in rows]
         for request_id in ids:
             move(database, request_id, State.EXPIRED, actor="expiry", now=now)
-            database.change(
-                "UPDATE outbox SET state = 'failed', done_at = ?, reply = 'not sent in time' "
-                "WHERE request_id = ? AND state = 'queued'",
-                now, request_id,
-            )  # fmt: skip
+            outbox.cancel(database, request_id, now, "not sent in time")
     return ids
 
 
@@ -266,7 +278,8 @@ def find_token(database: Database, token_hash: bytes) -> TokenState | None:
     if row is None:
         return None
     request = get(database, int(row["request_id"]))
-    assert request is not None  # a foreign key
+    if request is None:  # other clients of the database need not heed the foreign key
+        return None
     return TokenState(request, int(row["token_expires_at"]), row["used_at"])
 
 
@@ -292,3 +305,12 @@ def is_suppressed(database: Database, mailbox_hash: bytes) -> bool:
     return (
         database.row("SELECT 1 FROM suppressions WHERE mailbox_hash = ?", mailbox_hash) is not None
     )
+
+
+def of_address(database: Database, address: str, limit: int) -> list[Request]:
+    """The last requests for an address, the newest first."""
+    rows = database.rows(
+        "SELECT * FROM delist_requests WHERE address = ? ORDER BY id DESC LIMIT ?",
+        address, limit,
+    )  # fmt: skip
+    return [_request(row) for row in rows]

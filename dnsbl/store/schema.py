@@ -7,6 +7,7 @@ is refused, so it says what was expected.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from sqlite_utils import Database as SqliteUtils
@@ -16,29 +17,52 @@ from dnsbl.network import NETWORK_TEXT_CHARS_MAX
 
 MIGRATIONS: Final = Migrations("dnsbl")
 
+_KEY: Final = "zone, network, category"
+LISTING_COLUMNS: Final = f"{_KEY}, reason, source, evidence, listed_at, expires_at"
+EXCLUSION_COLUMNS: Final = f"{_KEY}, reason, grace, excluded_at, expires_at"
+
 # Times are Unix seconds; the bound keeps out milliseconds, a common slip (it is the year 5138).
 TIME_MAX: Final = 100_000_000_000
 
 _ORIGIN_CHECK = """
     CONSTRAINT "zone: expected an origin in lower case without the last dot, such as bl.example"
     CHECK (length(zone) BETWEEN 1 AND 189 AND zone NOT GLOB '*[^a-z0-9._-]*'
-           AND zone NOT LIKE '%.' AND zone NOT LIKE '.%')
+           AND zone NOT GLOB '.*' AND zone NOT GLOB '*.' AND zone NOT GLOB '*..*')
 """
 
-# Host bits and the shortest IPv6 spelling are beyond SQL; the followers of the journal check them.
+# Whether there are host bits, and which of two runs of zeros "::" stands for, is beyond SQL; those
+# who read the rows check it. An import pays for this check by the row, so it stays with GLOB.
 _NETWORK_CHECK = f"""
     CONSTRAINT "network: expected a prefix such as 192.0.2.1/32 or 2001:db8::/32, never /0"
-    CHECK (length(network) <= {NETWORK_TEXT_CHARS_MAX} AND network NOT LIKE '%/0'
-           AND network NOT LIKE '%/0_%' AND (
-        (network GLOB '[0-9]*.[0-9]*.[0-9]*.[0-9]*/[0-9]*'
-         AND network NOT GLOB '*[^0-9./]*' AND network NOT GLOB '*/*[./]*'
-         AND network NOT GLOB '*.*.*.*.*'
-         AND CAST(substr(network, instr(network, '/') + 1) AS INTEGER) BETWEEN 1 AND 32)
-        OR
-        (network GLOB '*:*:*/[0-9]*'
-         AND network NOT GLOB '*[^0-9a-f:/]*' AND network NOT GLOB '*/*[^0-9]*'
-         AND CAST(substr(network, instr(network, '/') + 1) AS INTEGER) BETWEEN 1 AND 128)
-    ))
+    CHECK (length(network) <= {NETWORK_TEXT_CHARS_MAX} AND instr(network, char(0)) = 0 AND CASE
+        WHEN instr(network, ':') = 0 THEN
+            network GLOB '[0-9]*.[0-9]*.[0-9]*.[0-9]*/[1-9]*'
+            AND network NOT GLOB '*[^0-9./]*'              -- nothing else in it
+            AND network NOT GLOB '*.*.*.*.*'               -- four octets
+            AND network NOT GLOB '*/*[./]*'                -- one length, and that last
+            AND network NOT GLOB '*[0-9][0-9][0-9][0-9]*'  -- up to 255 each
+            AND network NOT GLOB '*[3-9][0-9][0-9]*'
+            AND network NOT GLOB '*2[6-9][0-9]*'
+            AND network NOT GLOB '*25[6-9]*'
+            AND network NOT GLOB '*.0[0-9]*'               -- no zeros before a number
+            AND network NOT GLOB '0[0-9]*'
+            AND CAST(substr(network, instr(network, '/') + 1) AS INTEGER) <= 32
+        ELSE
+            network GLOB '*:*:*/[1-9]*'
+            AND network NOT GLOB '*[^0-9a-f:/]*'
+            AND network NOT GLOB '*/*[:/]*'
+            AND network NOT GLOB '*/*[^0-9]*'
+            AND network NOT GLOB '*[^:/][^:/][^:/][^:/][^:/]*'  -- groups of four digits at most
+            AND network NOT GLOB '*:0[^:/]*'
+            AND network NOT GLOB '0[^:/]*'
+            AND network NOT GLOB '*:::*'                   -- "::" once, or eight groups
+            AND network NOT GLOB '*::*::*'
+            AND network NOT GLOB ':[^:]*'
+            AND network NOT GLOB '*[^:]:/*'
+            AND network NOT GLOB '*:*:*:*:*:*:*:*:*'
+            AND (instr(network, '::') > 0 OR network GLOB '*:*:*:*:*:*:*:*')
+            AND CAST(substr(network, instr(network, '/') + 1) AS INTEGER) <= 128
+    END)
 """
 
 _FIRST = f"""
@@ -71,7 +95,6 @@ CREATE TABLE listings (
     PRIMARY KEY (zone, network, category)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX listings_by_network ON listings (network);
 CREATE INDEX listings_by_expiry ON listings (expires_at) WHERE expires_at IS NOT NULL;
 
 -- An exclusion of every category has the category ''. A grace exclusion follows a delisting: new
@@ -95,15 +118,14 @@ CREATE TABLE exclusions (
     PRIMARY KEY (zone, network, category)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX exclusions_by_network ON exclusions (network);
 CREATE INDEX exclusions_by_expiry ON exclusions (expires_at) WHERE expires_at IS NOT NULL;
 
 -- The ordered log. It names the row that changed; its present state is in its own table.
 CREATE TABLE journal (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL DEFAULT (unixepoch()),
-    kind TEXT NOT NULL CHECK (kind IN ('listing', 'exclusion')),
-    op TEXT NOT NULL CHECK (op IN ('added', 'changed', 'removed')),
+    kind TEXT NOT NULL CHECK (kind = 'listing' OR kind = 'exclusion'),
+    op TEXT NOT NULL CHECK (op = 'added' OR op = 'changed' OR op = 'removed'),
     zone TEXT NOT NULL,
     network TEXT NOT NULL,
     category TEXT NOT NULL
@@ -111,8 +133,9 @@ CREATE TABLE journal (
 
 CREATE INDEX journal_by_network ON journal (network);
 
--- The journal begins at the time of its creation, so that a database made anew has serials beyond
--- those of the one before it, and `seq` is the SOA serial (modulo 2^32) of its zone.
+-- `seq` is the SOA serial (modulo 2^32) of its zone. The journal begins at the time of its
+-- creation, so that a database made anew has serials beyond those of the one before it, if that
+-- one had less than one change a second over its life.
 INSERT INTO sqlite_sequence (name, seq) VALUES ('journal', unixepoch());
 INSERT INTO meta SELECT 'first_serial', seq FROM sqlite_sequence WHERE name = 'journal';
 
@@ -201,14 +224,17 @@ CREATE INDEX audit_by_request ON audit (request_id) WHERE request_id IS NOT NULL
 """
 
 
-def _journal_triggers(table: str, kind: str) -> str:
-    """Triggers that write the journal for every writer, whatever program it is."""
+def _journal_triggers(table: str, kind: str, columns: str) -> str:
+    """Triggers that write the journal for every writer, whatever program it is.
+
+    An update that leaves every column as it was is no change.
+    """
     row = "'{kind}', '{op}', {row}.zone, {row}.network, {row}.category"
     insert = "INSERT INTO journal (kind, op, zone, network, category) VALUES"
     added = row.format(kind=kind, op="added", row="NEW")
     changed = row.format(kind=kind, op="changed", row="NEW")
     removed = row.format(kind=kind, op="removed", row="OLD")
-    key_moved = "(OLD.zone, OLD.network, OLD.category) IS NOT (NEW.zone, NEW.network, NEW.category)"
+    key_moved = _differ(_KEY)
     return f"""
 CREATE TRIGGER {table}_journal_insert AFTER INSERT ON {table} BEGIN
     {insert} ({added});
@@ -217,7 +243,7 @@ CREATE TRIGGER {table}_journal_delete AFTER DELETE ON {table} BEGIN
     {insert} ({removed});
 END;
 CREATE TRIGGER {table}_journal_update AFTER UPDATE ON {table}
-WHEN NOT ({key_moved}) BEGIN
+WHEN NOT ({key_moved}) AND {_differ(columns)} BEGIN
     {insert} ({changed});
 END;
 CREATE TRIGGER {table}_journal_move AFTER UPDATE ON {table}
@@ -228,8 +254,19 @@ END;
 """
 
 
-_GRACE_TRIGGER = """
-CREATE TRIGGER listings_void_grace AFTER INSERT ON listings BEGIN
+def _differ(columns: str) -> str:
+    """Whether a row differs from what it was in any of the columns."""
+    names = columns.split(", ")
+    old, new = (", ".join(f"{row}.{name}" for name in names) for row in ("OLD", "NEW"))
+    return f"({old}) IS NOT ({new})"
+
+
+def _grace_trigger(name: str, event: str) -> str:
+    """A trigger for new evidence: most rows void nothing, and must not pay for a DELETE."""
+    return f"""
+CREATE TRIGGER {name} AFTER {event} ON listings
+WHEN EXISTS (SELECT 1 FROM exclusions
+             WHERE zone = NEW.zone AND network = NEW.network AND grace = 1) BEGIN
     DELETE FROM exclusions
     WHERE grace = 1 AND zone = NEW.zone AND network = NEW.network
       AND category IN ('', NEW.category);
@@ -240,9 +277,10 @@ END;
 @MIGRATIONS(name="0001_first")
 def _first(db: SqliteUtils) -> None:
     db.executescript(_FIRST)
-    db.executescript(_journal_triggers("listings", "listing"))
-    db.executescript(_journal_triggers("exclusions", "exclusion"))
-    db.executescript(_GRACE_TRIGGER)
+    db.executescript(_journal_triggers("listings", "listing", LISTING_COLUMNS))
+    db.executescript(_journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
+    db.executescript(_grace_trigger("listings_void_grace", "INSERT"))
+    db.executescript(_grace_trigger("listings_void_grace_moved", f"UPDATE OF {_KEY}"))
 
 
 def apply(db: SqliteUtils) -> None:
@@ -252,7 +290,8 @@ def apply(db: SqliteUtils) -> None:
 
 def unknown(db: SqliteUtils) -> list[str]:
     """The migrations that a newer version applied and this one does not know."""
-    known = {migration.name for migration in MIGRATIONS.pending(_nothing_applied())}
+    with contextlib.closing(SqliteUtils(memory=True, execute_plugins=False)) as nothing_applied:
+        known = {migration.name for migration in MIGRATIONS.pending(nothing_applied)}
     return [applied.name for applied in MIGRATIONS.applied(db) if applied.name not in known]
 
 
@@ -261,5 +300,6 @@ def pending(db: SqliteUtils) -> bool:
     return bool(MIGRATIONS.pending(db))
 
 
-def _nothing_applied() -> SqliteUtils:
-    return SqliteUtils(memory=True, execute_plugins=False)
+def is_foreign(db: SqliteUtils) -> bool:
+    """Whether another program filled the database: it has tables, but not one migration of ours."""
+    return not MIGRATIONS.applied(db) and bool(db.table_names())

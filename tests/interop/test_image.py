@@ -1,0 +1,54 @@
+"""The Dockerfile and the Makefile stay in step, and the image's steps work from a clean folder."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent.parent
+DOCKERFILE = (PROJECT / "Dockerfile").read_text()
+
+
+def test_the_dockerfile_builds_with_targets_of_the_makefile() -> None:
+    """Whatever the image installs, it installs by a target that the Makefile has."""
+    targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    used = re.findall(r"^RUN make ([a-z-]+)", DOCKERFILE, re.MULTILINE)
+
+    assert used
+    assert set(used) <= set(targets)
+    assert "pip install" not in DOCKERFILE
+
+
+def test_the_image_runs_unprivileged_and_asks_after_its_own_health() -> None:
+    """Two stages, a user of its own, a health check that asks the test entry over DNS."""
+    assert len(re.findall(r"^FROM ", DOCKERFILE, re.MULTILINE)) == 2
+    assert re.search(r"^USER dnsbl$", DOCKERFILE, re.MULTILINE)
+    assert re.search(r'^HEALTHCHECK .*"query", "127\.0\.0\.2"', DOCKERFILE, re.MULTILINE)
+
+
+def test_the_steps_of_the_dockerfile_work_in_a_clean_folder(
+    tmp_path: Path, tool: Callable[[str], str]
+) -> None:
+    """The steps, run one by one, end with a command that reads the image's configuration."""
+    tool("git")
+    done = subprocess.run(
+        [PROJECT / ".ci" / "dockerfile", tmp_path / "image"],
+        capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    root = tmp_path / "image" / "root"
+    command = str(root / "opt/dnsbl/bin/dnsbl")
+    assert done.stdout.splitlines()[-1] == f"command: {command} serve"
+
+    config = root / "etc/dnsbl/dnsbl.toml"
+    config.write_text(config.read_text().replace("/var/lib", str(root / "var/lib")))
+    (root / "var/lib/dnsbl").mkdir(parents=True)
+    added = subprocess.run(
+        [command, "add", "192.0.2.1", "-o", "json", "--config", config],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert added.returncode == 0, added.stderr
+    assert json.loads(added.stdout)

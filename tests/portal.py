@@ -1,0 +1,184 @@
+"""The portal inside a test: the whole sidecar on its port, a clock to turn, a visitor's hands.
+
+The DNS process is not part of it; a name server of the test's own answers in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import dns.message
+import dns.rcode
+import dns.rrset
+from house import House
+from mailserver import link_in_file
+from multidict import CIMultiDictProxy
+from visitor import Answer, Form
+
+from api.sidecar import Sidecar
+from dnsbl.network import parse
+from dnsbl.store import audit, listings, outbox
+from dnsbl.store.audit import Act
+from dnsbl.store.listings import Listing
+
+START = 1_800_000_000  # Unix seconds; a Friday in January 2027
+PATIENCE_S = 30
+
+
+class Clock:
+    """Stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def __call__(self) -> float:
+        return float(self.at)
+
+
+class Page(Answer):
+    """An answer with its headers."""
+
+    headers: CIMultiDictProxy[str]
+
+    def __init__(self, status: int, text: str, headers: CIMultiDictProxy[str]) -> None:
+        super().__init__(status, headers.get("Location", ""), text)
+        object.__setattr__(self, "headers", headers)
+
+    def form(self, button: str) -> Form:
+        """The form that has such a button."""
+        return next(form for form in self.forms if button in form.buttons)
+
+    def has_button(self, button: str) -> bool:
+        return any(button in form.buttons for form in self.forms)
+
+
+class NameServer(asyncio.DatagramProtocol):
+    """Stands in for the DNS process: `answers` says what a name has, `silent` says nothing."""
+
+    def __init__(self) -> None:
+        self.answers: Callable[[str], list[str]] = lambda _: []
+        self.rcode = dns.rcode.NXDOMAIN  # where there is no answer
+        self.silent = False
+        self.asked: list[str] = []
+
+    async def start(self, port: int) -> None:
+        """Listens on a port of the loopback."""
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: self, ("127.0.0.1", port))
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        query = dns.message.from_wire(data)
+        name = query.question[0].name.to_text()
+        self.asked.append(name)
+        if self.silent:
+            return
+        reply = dns.message.make_response(query)
+        if answers := self.answers(name):
+            reply.answer.append(dns.rrset.from_text_list(name, 60, "IN", "A", answers))
+        else:
+            reply.set_rcode(self.rcode)
+        self._transport.sendto(reply.to_wire(), addr)
+
+    def stop(self) -> None:
+        self._transport.close()
+
+
+class Portal:
+    """A running sidecar and someone who visits it."""
+
+    def __init__(self, house: House, clock: Clock, write_wait_s: float = 10.0) -> None:
+        self.house = house
+        self.clock = clock
+        self.nameserver = NameServer()
+        self.sidecar = Sidecar(house.config, now=clock, write_wait_s=write_wait_s)
+
+    async def __aenter__(self) -> Self:
+        await self.sidecar.__aenter__()
+        await self.nameserver.start(self.house.dns_port)
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+        self.nameserver.stop()
+        await self.sidecar.__aexit__(kind, error, trace)
+
+    async def fetch(
+        self,
+        path: str,
+        fields: Mapping[str, str] | bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        method: str | None = None,
+    ) -> Page:
+        """One request, no redirect followed; `path` may be a whole link of a mail."""
+        url = path if path.startswith("http") else self.house.portal_url + path
+        method = method or ("GET" if fields is None else "POST")
+        async with self._session.request(
+            method, url, data=fields, headers=headers, allow_redirects=False
+        ) as reply:
+            return Page(reply.status, await reply.text(), reply.headers)
+
+    async def ask(
+        self, ip: str, email: str, headers: Mapping[str, str] | None = None, **fields: str
+    ) -> Page:
+        """Opens the form, fills it in, presses Submit."""
+        form = (await self.fetch("/", headers=headers)).form("Submit")
+        filled = form.fields | {"ip": ip, "email": email} | fields
+        return await self.fetch(form.action, filled, headers=headers)
+
+    async def press(self, link: str, button: str = "Delist IP") -> Page:
+        """Opens the link of a mail, and presses a button there."""
+        form = (await self.fetch(link)).form(button)
+        return await self.fetch(link, form.fields | form.buttons[button])
+
+    async def delivered(self) -> None:
+        """Returns once no mail is queued any more."""
+        async with asyncio.timeout(PATIENCE_S):
+            # No event tells a test of a commit, and the asking itself takes its time.
+            while (await self.sidecar.truth.read(outbox.depths))["queued"]:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    async def link(self, ip: str, email: str = "postmaster@sender.example") -> str:
+        """Asks for an address; the link of the mail that the file transport wrote."""
+        page = await self.ask(ip, email)
+        assert page.status == 303, page.text
+        await self.delivered()
+        return link_in_file(self.house.config.data.outbox)
+
+    async def add(
+        self,
+        network: str,
+        category: str = "spam",
+        *,
+        reason: str = "spam trap",
+        expires_at: int | None = None,
+    ) -> None:
+        """Lists a network."""
+        listing = Listing(
+            "bl.example", parse(network), category, reason,
+            listed_at=self.clock.at - 86_400, expires_at=expires_at,
+        )  # fmt: skip
+        await self.sidecar.truth.write(listings.add, listing)
+
+    async def listed(self) -> list[str]:
+        """All listings: network and category."""
+        found = await self.sidecar.truth.read(lambda database: list(listings.browse(database)))
+        return [f"{item.network.text} {item.category}" for item in found]
+
+    async def trail(self, address: str) -> list[Act]:
+        """The audit of an address, the oldest first."""
+        acts = await self.sidecar.truth.read(audit.trail, parse(address), 100)
+        return acts[::-1]
