@@ -2,13 +2,14 @@
 # make test   passes the tests
 # make check  lint, types, import directions, then the tests
 # make bench  measures, and prints what it measured
+# make install PREFIX=/opt/dnsbl  a virtual environment of its own, for packages and images
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup setup-dev run test lint types check bench clean
+.PHONY: setup setup-dev install run test lint types check bench clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.set-up
@@ -22,6 +23,10 @@ $(VENV)/.set-up: pyproject.toml constraints.txt
 $(VENV)/.set-up-dev: $(VENV)/.set-up
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+install:
+	$(PYTHON) -m venv $(PREFIX)
+	$(PREFIX)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt .
 
 run: setup
 	$(BIN)/dnsbl serve --config dnsbl.toml --first-steps

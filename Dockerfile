@@ -1,0 +1,21 @@
+# Built in two stages: the first has make, the second only what runs. `.ci/dockerfile` runs these
+# steps in a clean folder where no container engine is at hand.
+FROM python:3.13-slim-bookworm AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends make
+WORKDIR /src
+COPY . .
+RUN make install PREFIX=/opt/dnsbl
+
+FROM python:3.13-slim-bookworm
+RUN useradd --system --uid 10053 --home-dir /var/lib/dnsbl --create-home dnsbl
+COPY --from=build /opt/dnsbl /opt/dnsbl
+COPY packaging/container.toml /etc/dnsbl/dnsbl.toml
+COPY zones /etc/dnsbl/zones
+ENV DNSBL_CONFIG=/etc/dnsbl/dnsbl.toml PATH=/opt/dnsbl/bin:$PATH PYTHONUNBUFFERED=1
+USER dnsbl
+VOLUME /var/lib/dnsbl
+EXPOSE 5300/udp 5300/tcp 8053/tcp
+# The test entry of RFC 5782 §5: listed as long as the server answers rightly.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["dnsbl", "query", "127.0.0.2"]
+ENTRYPOINT ["dnsbl"]
+CMD ["serve"]
