@@ -129,7 +129,7 @@ def at_hand(stream: IO[bytes]) -> Iterator[tuple[IO[bytes], int]]:
     """
     try:
         status = os.fstat(stream.fileno())
-    except OSError:  # a stream of a test's, which has no descriptor
+    except OSError:  # a stream in memory has no descriptor
         status = None
     if status and stat.S_ISREG(status.st_mode):
         yield stream, status.st_size

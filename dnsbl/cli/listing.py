@@ -18,7 +18,7 @@ from dnsbl.cli.scope import (
     narrowed,
 )
 from dnsbl.cli.verb import Verb
-from dnsbl.config import load
+from dnsbl.config import Config, load
 from dnsbl.errors import DnsblError
 from dnsbl.network import Network, NetworkError, check_listable
 from dnsbl.store import audit, listings
@@ -26,7 +26,7 @@ from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import covering_exclusions
 from dnsbl.store.listings import Listing
-from dnsbl.verdict import EVERY_CATEGORY
+from dnsbl.verdict import EVERY_CATEGORY, decide
 from dnsbl.zone.zone import NEVER_LISTED
 
 Result = Literal["listed", "updated", "already_listed"]
@@ -206,14 +206,23 @@ def remove_one(database: Database, network: Network, keep_to: Narrowing, now: in
 
 
 def still_listed(database: Database, network: Network, keep_to: Narrowing, now: int) -> str | None:
-    """What wider listing still covers a network that was removed, and what to do about it."""
-    for listing in listings.covering(database, network):
-        if keep_to.holds(listing.zone, listing.category) and listing.entry.live(now):
-            return (
-                f"{listing.network} in {listing.zone}/{listing.category} covers it; "
-                f"`dnsbl exclude {network.text} --zone {listing.zone}` takes it out"
-            )
+    """What wider listing still lists a network that was removed, and what to do about it."""
+    for zone in dict.fromkeys(item.zone for item in listings.covering(database, network)):
+        decided = decide(listings.covering_entries(database, zone, network), now)
+        for category, entry in decided.items():
+            if keep_to.holds(zone, category):
+                return (
+                    f"{entry.network} in {zone}/{category} covers it; "
+                    f"`dnsbl exclude {network.text} --zone {zone}` takes it out"
+                )
     return None
+
+
+def _not_listed(config: Config, network: Network, keep_to: Narrowing, wider: str | None) -> str:
+    """Why there was nothing to remove."""
+    if any(is_built_in(zone, network) for zone in config.zones):
+        return f"{network.text} is a test entry (RFC 5782 §5); it stays as it is"
+    return f"{network.text} is not listed{keep_to}" + (f"; {wider}" if wider else "")
 
 
 @click.command(
@@ -249,6 +258,7 @@ def remove(
     now = int(time.time())
     removed: list[Listing] = []
     missing: list[str] = []
+    still: list[str] = []
     with options.writer(config, wait_s) as database:
         keep_to = narrowed(config, database, zone, category)
         with database.transaction():
@@ -256,16 +266,12 @@ def remove(
                 gone = remove_one(database, network, keep_to, now)
                 removed += gone
                 wider = still_listed(database, network, keep_to, now)
-                if not gone and any(is_built_in(each, network) for each in config.zones):
-                    missing.append(
-                        f"{network.text} is a test entry (RFC 5782 §5); it stays as it is"
-                    )
-                elif not gone:
-                    missing.append(
-                        f"{network.text} is not listed{keep_to}" + (f"; {wider}" if wider else "")
-                    )
+                if not gone:
+                    missing.append(_not_listed(config, network, keep_to, wider))
                 elif wider:
-                    report.warn(f"{network.text} is still listed: {wider}")
+                    still.append(f"{network.text} is still listed: {wider}")
+    for sentence in still:
+        report.warn(sentence)
     if output == "json":
         report.print_json(
             [{"network": item.network.text, "zone": item.zone, "category": item.category}

@@ -70,9 +70,8 @@ def config_option(function: F) -> F:
         "config_file",
         type=click.Path(path_type=Path),
         default=default_file,
-        show_default="$DNSBL_CONFIG, or dnsbl.toml",
         metavar="FILE",
-        help="The configuration file.",
+        help="The configuration file.  [default: $DNSBL_CONFIG, or dnsbl.toml]",
     )(function)
 
 
@@ -95,9 +94,8 @@ def wait_option(function: F) -> F:
         "wait_s",
         type=Duration(),
         default=int(BUSY_TIMEOUT_S),
-        show_default=f"{BUSY_TIMEOUT_S:.0f}s",
         metavar="DURATION",
-        help="How long to wait while another program writes, such as 5s.",
+        help=f"How long to wait while another program writes.  [default: {BUSY_TIMEOUT_S:.0f}s]",
     )(function)
 
 

@@ -228,6 +228,9 @@ def _connect(path: Path, *, read_only: bool, busy_timeout_s: float) -> SqliteUti
             f"SQLite {sqlite3.sqlite_version} is too old; "
             f"{'.'.join(map(str, SQLITE_VERSION_LEAST))} or newer is needed"
         )
+    with contextlib.suppress(OSError):  # of those SQLite has something better to say
+        if path.is_dir():
+            raise DatabaseMissingError(f"{path}: is a folder; expected a file")
     mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",

@@ -117,9 +117,7 @@ async def test_metrics_tell_what_the_dns_process_says(portal: Portal) -> None:
 
     for line in (
         "dnsbl_dns_up 1.0",
-        f"dnsbl_dns_start_time_seconds {START - 100.5:.10g}".replace(
-            "1799999900", "1.7999998995e+09"
-        ),
+        "dnsbl_dns_start_time_seconds 1.7999998995e+09",
         'dnsbl_dns_replies_total{qtype="A",rcode="NXDOMAIN",transport="udp"} 12.0',
         'dnsbl_dns_dropped_total{cause="short",transport="udp"} 3.0',
         'dnsbl_dns_tcp_connections_total{event="accepted"} 4.0',
@@ -128,10 +126,7 @@ async def test_metrics_tell_what_the_dns_process_says(portal: Portal) -> None:
         'dnsbl_zone_serial{zone="bl.example"} 1234.0',
         'dnsbl_zone_entries{zone="bl.example"} 99.0',
     ):
-        assert f"{line}\n" in text.replace(
-            'transport="udp",qtype="A",rcode="NXDOMAIN"',
-            'qtype="A",rcode="NXDOMAIN",transport="udp"',
-        ).replace('transport="udp",cause="short"', 'cause="short",transport="udp"')
+        assert f"{line}\n" in text
 
 
 @pytest.mark.parametrize(

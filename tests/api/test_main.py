@@ -42,7 +42,10 @@ def start(house: House) -> Iterator[Start]:
     for process in processes:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=PATIENCE_S)
+        process.wait(PATIENCE_S)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def wait_for(event: str, stream: IO[str] | None) -> dict[str, object]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import dns.message
 import dns.query
@@ -102,3 +104,18 @@ def test_answers_go_on_while_the_database_is_locked_or_ruined(
     assert running.wait_for("database_unreadable")
     assert rcode(house, "3.113.0.203") == dns.rcode.NOERROR
     assert rcode(house, "4.113.0.203") == dns.rcode.NXDOMAIN
+
+
+def test_every_metric_is_documented(house: House, serve: Callable[..., Running]) -> None:
+    """What the portal offers to Prometheus is what docs/operation.md names, no more and no less."""
+    serve(house.file)
+    assert rcode(house, "2.0.0.127") == dns.rcode.NOERROR
+    deadline = time.monotonic() + SHOWS_S
+    offered: set[str] = set()
+    while "dnsbl_dns_replies_total" not in offered and time.monotonic() < deadline:
+        text = visitor.fetch(f"{house.portal_url}/metrics").text
+        offered = set(re.findall(r"^# HELP (\w+) ", text, re.MULTILINE))
+
+    operation = Path(__file__).parent.parent.parent / "docs" / "operation.md"
+    table = operation.read_text().split("## Metrics")[1]
+    assert set(re.findall(r"^\| `(dnsbl_\w+)", table, re.MULTILINE)) == offered

@@ -331,6 +331,16 @@ def test_remove_names_the_wider_listing_and_what_to_do(run: Callable[..., Any]) 
     assert missing.stderr == f"dnsbl: 192.0.2.1 is not listed; {advice}"
 
 
+def test_remove_gives_no_advice_that_was_taken_already(run: Callable[..., Any]) -> None:
+    """An address that is excluded from the wider listing is not listed, and that is all."""
+    run("add", "192.0.2.0/24")
+    run("exclude", "192.0.2.1")
+
+    result = run("remove", "192.0.2.1")
+
+    assert (result.exit_code, result.stderr) == (1, "dnsbl: 192.0.2.1 is not listed\n")
+
+
 def test_remove_in_a_zone_that_nothing_knows_is_wrong_usage(run: Callable[..., Any]) -> None:
     """A slip of the finger is told from an address that is not listed."""
     result = run("remove", "192.0.2.1", "--zone", "bl.exmaple")

