@@ -21,7 +21,10 @@ async def read_fields(request: web.Request) -> dict[str, str]:
     """
     if request.content_type != _FORM_TYPE:
         raise web.HTTPUnsupportedMediaType
-    body = await request.read()
+    try:
+        body = await request.read()
+    except web.RequestPayloadError:  # cut off, or its chunks are not well formed
+        raise web.HTTPBadRequest(text="The form did not arrive whole.") from None
     try:
         pairs = parse_qsl(
             body.decode("ascii"),

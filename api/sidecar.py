@@ -12,6 +12,7 @@ from typing import Final, Self
 import structlog
 from aiohttp import web
 
+from api import http_log
 from api.app import build
 from api.expiry import Expiry
 from api.form_token import SECRET_NAME, FormTokens
@@ -98,8 +99,13 @@ class Sidecar:
             mail_queued=self.delivery.wake,
             faults=self.faults,
         )
-        # No access log: paths hold tokens.
-        runner = web.AppRunner(build(services), access_log=None, shutdown_timeout=FINISH_WITHIN_S)
+        runner = web.AppRunner(
+            build(services),
+            access_log=None,  # paths hold tokens
+            logger=http_log.logger(),
+            auto_decompress=False,  # no browser compresses a form; a bomb would
+            shutdown_timeout=FINISH_WITHIN_S,
+        )
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         endpoint = self._config.portal.listen

@@ -32,10 +32,12 @@ of the process and only rise; what was never counted is left out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +50,7 @@ from dnsbl.zone.zone import Zones
 FORMAT: Final = 1
 WRITE_S: Final = 1.0  # between two looks at whether anything changed
 WRITE_UNCHANGED_S: Final = 5.0  # so that a reader sees that the process lives
+LAST_WRITE_S: Final = 2.0  # a disk that hangs does not keep the process from its end
 
 _log = structlog.get_logger()
 
@@ -71,6 +74,7 @@ class StatusFile:
         self._counters = counters
         self._loop_name = loop_name
         self._now = now
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="status")
         self._started_at = now()
         self._written_at = 0.0
         self._written: dict[str, object] = {}
@@ -80,22 +84,24 @@ class StatusFile:
         """Writes until it is cancelled, and then once more."""
         try:
             while True:
-                self.write("serving")
+                await self.write("serving")
                 await asyncio.sleep(WRITE_S)
         finally:
-            self.write("stopped")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WRITE_S):
+                    await self.write("stopped")
+            self._thread.shutdown(wait=False)
 
-    def write(self, state: str) -> None:
+    async def write(self, state: str) -> None:
         """Writes the file, unless it says all this already and is fresh."""
         document = self._document(state)
         now = self._now()
         if document == self._written and now - self._written_at < WRITE_UNCHANGED_S:
             return
-        beside = self._path.with_name(f".{self._path.name}.new")
+        text = json.dumps(document | {"written_at": round(now, 3)}) + "\n"
         try:
-            # A few hundred bytes in the page cache, not synced: the file is for the moment.
-            beside.write_text(json.dumps(document | {"written_at": round(now, 3)}) + "\n")
-            beside.replace(self._path)
+            # In a thread, in order: a slow disk delays no answer.
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store, text)
         except OSError as error:
             if self._writable:
                 _log.warning("status_unwritable", file=str(self._path), error=error.strerror)
@@ -103,6 +109,12 @@ class StatusFile:
             return
         self._writable = True
         self._written, self._written_at = document, now
+
+    def _store(self, text: str) -> None:
+        # Not synced: the file is for the moment.
+        beside = self._path.with_name(f".{self._path.name}.new")
+        beside.write_text(text)
+        beside.replace(self._path)
 
     def _document(self, state: str) -> dict[str, object]:
         return {

@@ -76,9 +76,10 @@ class Supervisor:
             await self._watch(child, stop)
         finally:
             await self._end(child)
-        stopped = stop.is_set()
-        log = _log.info if stopped else _log.warning
-        log("sidecar_exited", pid=child.pid, code=child.returncode, stopped=stopped)
+        if stop.is_set():
+            _log.info("sidecar_exited", pid=child.pid, code=child.returncode, stopped=True)
+        else:
+            _log.warning("sidecar_exited", pid=child.pid, code=child.returncode, stopped=False)
 
     async def _watch(self, child: asyncio.subprocess.Process, stop: asyncio.Event) -> None:
         """Returns when the child has exited, or is to."""

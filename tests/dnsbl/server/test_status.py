@@ -54,7 +54,7 @@ async def test_file_says_what_its_description_says(
     responder.respond(b"noise", "udp")
     responder.respond(b"\x00\x01\x01\x00" + bytes(8), "tcp")
 
-    published.file.write("serving")
+    await published.file.write("serving")
 
     assert published.read() == {
         "format": 1,
@@ -80,24 +80,25 @@ async def test_file_is_written_when_something_changed_or_some_time_passed(
     published: Published, responder: Responder
 ) -> None:
     """A reader sees news at the next look, and that the process lives within 5 s."""
-    published.file.write("serving")
+    await published.file.write("serving")
 
     published.clock[0] += 1
-    published.file.write("serving")
+    await published.file.write("serving")
     assert published.read()["written_at"] == NOW
     responder.respond(b"noise", "udp")
-    published.file.write("serving")
+    await published.file.write("serving")
     assert published.read()["written_at"] == NOW + 1
 
     published.clock[0] += WRITE_UNCHANGED_S
-    published.file.write("serving")
+    await published.file.write("serving")
     assert published.read()["written_at"] == NOW + 1 + WRITE_UNCHANGED_S
 
 
 async def test_file_is_written_last_at_the_stop(published: Published) -> None:
     """It then says that nobody answers any more."""
     task = asyncio.create_task(published.file.run())
-    await asyncio.sleep(0)
+    while not published.path.exists():  # noqa: ASYNC110  # as a reader of it would
+        await asyncio.sleep(0.005)
     assert published.read()["state"] == "serving"
 
     task.cancel()
@@ -113,9 +114,9 @@ async def test_file_that_cannot_be_written_is_reported_once(published: Published
 
     with structlog.testing.capture_logs() as logs:
         for _ in range(3):
-            published.file.write("serving")
+            await published.file.write("serving")
         published.path.rmdir()
-        published.file.write("serving")
+        await published.file.write("serving")
 
     assert [line["event"] for line in logs] == ["status_unwritable"]
     assert published.read()["state"] == "serving"

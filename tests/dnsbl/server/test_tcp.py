@@ -18,7 +18,8 @@ from dnsbl.server.tcp import TcpServer
 
 LISTED = "7.2.0.192.bl.example"
 PATIENT_S = 30.0
-HASTY_S = 0.2
+HASTY_S = 0.5
+UNHURRIED_S = 1.5  # longer than a loaded machine keeps a busy connection waiting
 
 
 @contextlib.asynccontextmanager
@@ -115,7 +116,11 @@ async def test_length_and_message_leave_in_one_write(
     assert int.from_bytes(data[:2], "big") == len(data) - 2
 
 
-@pytest.mark.parametrize("sent", [b"", b"\x00", framed()[:-1], framed() + framed()[:10]])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"\x00", framed()[:-1], framed() + framed()[:10]],
+    ids=["nothing", "half_a_length", "half_a_message", "half_of_the_second"],
+)
 async def test_connection_without_a_whole_message_is_closed_in_time(
     responder: Responder, sent: bytes
 ) -> None:
@@ -152,7 +157,9 @@ async def test_single_octets_hold_no_connection_open(responder: Responder) -> No
 
 
 @pytest.mark.parametrize(
-    "sent", [b"\x00\x00", b"\x00\x05hello", (12).to_bytes(2, "big") + b"\x00\x01\x80" + bytes(9)]
+    "sent",
+    [b"\x00\x00", b"\x00\x05hello", (12).to_bytes(2, "big") + b"\x00\x01\x80" + bytes(9)],
+    ids=["empty", "short", "response"],
 )
 async def test_what_cannot_be_answered_ends_the_connection(
     responder: Responder, sent: bytes
@@ -181,16 +188,18 @@ async def test_client_that_takes_no_replies_is_cut_off(responder: Responder) -> 
     """It would fill our memory with what it does not read."""
     listening = bind_tcp(Endpoint("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel's least
-    server = TcpServer(responder, HASTY_S, 10)
+    server = TcpServer(responder, UNHURRIED_S, 10)
     await server.start(listening)
+    loop = asyncio.get_running_loop()
 
-    async with connected(listening.getsockname()[1]) as (_, writer):
-        client = writer.get_extra_info("socket")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        with contextlib.suppress(ConnectionError):
-            while True:
-                writer.write(framed() * 100)
-                await writer.drain()
+        client.settimeout(0)
+        await loop.sock_connect(client, ("127.0.0.1", listening.getsockname()[1]))
+        async with asyncio.timeout(PATIENT_S):
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    await loop.sock_sendall(client, framed() * 1000)
     await server.stop()
 
     assert responder.counters.tcp_events("slow") == 1

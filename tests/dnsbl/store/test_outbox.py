@@ -1,0 +1,146 @@
+"""The outbox: nothing is lost, nothing settled twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+
+from dnsbl.store import outbox, requests
+from dnsbl.store.database import Database, InvalidRowError
+from dnsbl.store.outbox import Mail, MailState
+from dnsbl.store.requests import NewRequest
+
+NOW = 1_000_000
+
+
+@pytest.fixture
+def queue(database: Database) -> Callable[[int], Mail]:
+    """Queues the mail of a new request at a time."""
+
+    def queue(at: int) -> Mail:
+        depth = sum(outbox.depths(database).values())
+        request_id = requests.create(
+            database,
+            NewRequest(
+                depth.to_bytes(32, "big"), "192.0.2.1", "a@b", "a@b", "b", "c", "en", at, at + 99
+            ),
+        )
+        outbox.queue(database, request_id, f"<{depth}@bl.example>", at)
+        mail = outbox.of_request(database, request_id)
+        assert mail is not None
+        return mail
+
+    return queue
+
+
+def test_a_queued_mail_is_due_at_once(database: Database, queue: Callable[[int], Mail]) -> None:
+    """In the state in which it was committed."""
+    mail = queue(NOW)
+
+    assert mail == Mail(mail.id, mail.request_id, "<0@bl.example>", "queued", 0, NOW, "", NOW, None)
+    assert outbox.due(database, NOW, 9) == [mail]
+    assert outbox.due(database, NOW - 1, 9) == []
+    assert outbox.next_due_at(database) == NOW
+    assert outbox.of_request(database, mail.request_id + 1) is None
+
+
+def test_the_longest_waiting_are_first(database: Database, queue: Callable[[int], Mail]) -> None:
+    """At most so many at once."""
+    mails = [queue(at) for at in (NOW, NOW - 5, NOW - 5)]
+    order = [mails[1].id, mails[2].id, mails[0].id]
+
+    assert [mail.id for mail in outbox.due(database, NOW, 9)] == order
+    assert [mail.id for mail in outbox.due(database, NOW, 2)] == order[:2]
+    assert outbox.next_due_at(database) == NOW - 5
+
+
+def test_an_empty_outbox_waits_for_nothing(database: Database) -> None:
+    """No time, no mail, and zeros for the metrics."""
+    assert outbox.next_due_at(database) is None
+    assert outbox.due(database, NOW, 9) == []
+    assert outbox.depths(database) == {"queued": 0, "sent": 0, "failed": 0}
+
+
+@pytest.mark.parametrize("state", ["sent", "failed"])
+def test_a_mail_is_settled_once(
+    database: Database, queue: Callable[[int], Mail], state: MailState
+) -> None:
+    """The server's reply and the time stay; whoever comes later is told that he is late."""
+    mail = queue(NOW)
+
+    assert outbox.settle(database, mail.id, state, "250 OK", now=NOW + 1)
+    assert not outbox.settle(database, mail.id, "failed", "again", now=NOW + 2)
+    settled = outbox.of_request(database, mail.request_id)
+    assert settled is not None
+    assert (settled.state, settled.reply, settled.attempts) == (state, "250 OK", 1)
+    assert (settled.done_at, settled.next_attempt_at) == (NOW + 1, NOW)
+    assert outbox.due(database, NOW + 9, 9) == []
+    assert outbox.next_due_at(database) is None
+    assert outbox.depths(database)[state] == 1
+
+
+def test_a_deferred_mail_comes_again(database: Database, queue: Callable[[int], Mail]) -> None:
+    """At its new time, with one attempt more and the reply of the last."""
+    mail = queue(NOW)
+    for attempt in (1, 2):
+        assert outbox.settle(
+            database, mail.id, "queued", f"450 {attempt}", now=NOW, next_attempt_at=NOW + attempt
+        )
+    assert outbox.due(database, NOW + 1, 9) == []
+    (again,) = outbox.due(database, NOW + 2, 9)
+
+    assert (again.attempts, again.reply, again.done_at) == (2, "450 2", None)
+    assert outbox.next_due_at(database) == NOW + 2
+
+
+def test_a_deferral_has_a_time(database: Database, queue: Callable[[int], Mail]) -> None:
+    """And an end has none: anything else is a bug of the caller."""
+    mail = queue(NOW)
+    with pytest.raises(AssertionError):
+        outbox.settle(database, mail.id, "queued", "", now=NOW)
+    with pytest.raises(AssertionError):
+        outbox.settle(database, mail.id, "sent", "", now=NOW, next_attempt_at=NOW)
+
+    assert outbox.of_request(database, mail.request_id) == mail
+
+
+@pytest.mark.parametrize(
+    ("reply", "kept"),
+    [("250 caf\udce9", "250 caf?"), ("x" * 5000, "x" * 1000), ("a\r\nb\0", "a  b ")],
+)
+def test_any_reply_can_be_kept(
+    database: Database, queue: Callable[[int], Mail], reply: str, kept: str
+) -> None:
+    """A server that answers in Latin-1, or at length, must not make its mail be sent for ever."""
+    mail = queue(NOW)
+
+    assert outbox.settle(database, mail.id, "sent", reply, now=NOW)
+    settled = outbox.of_request(database, mail.request_id)
+    assert settled is not None
+    assert settled.reply == kept
+
+
+def test_a_cancelled_mail_is_not_sent(database: Database, queue: Callable[[int], Mail]) -> None:
+    """But what was sent stays sent."""
+    queued, sent, other = (queue(NOW) for _ in range(3))
+    outbox.settle(database, sent.id, "sent", "250 OK", now=NOW)
+    for mail in (queued, sent):
+        outbox.cancel(database, mail.request_id, NOW + 1)
+    found = [outbox.of_request(database, mail.request_id) for mail in (queued, sent, other)]
+
+    assert [mail and (mail.state, mail.reply, mail.done_at) for mail in found] == [
+        ("failed", "cancelled", NOW + 1), ("sent", "250 OK", NOW), ("queued", "", None),
+    ]  # fmt: skip
+
+
+def test_a_mail_belongs_to_a_request(database: Database, queue: Callable[[int], Mail]) -> None:
+    """None is queued without one; with the request goes its mail."""
+    mail = queue(NOW)
+    with pytest.raises(InvalidRowError, match="FOREIGN KEY") as refused:
+        outbox.queue(database, mail.request_id + 1, "<x@y>", NOW)
+    database.change("DELETE FROM delist_requests")
+
+    assert isinstance(refused.value.__cause__, sqlite3.IntegrityError)
+    assert outbox.of_request(database, mail.request_id) is None
