@@ -27,7 +27,7 @@ from contextlib import closing
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT / "tests"))
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 
 import visitor  # noqa: E402  # the tests' own sender and house serve here too
 from house import ZONE_TEXT, House, free_port  # noqa: E402

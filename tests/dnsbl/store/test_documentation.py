@@ -27,9 +27,7 @@ EXAMPLE = re.compile(r"^```sh\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILI
 def described() -> dict[str, dict[str, str]]:
     """For each table of the page, its columns and what they mean."""
     return {
-        section.partition("\n")[0]: dict(
-            re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.MULTILINE)
-        )
+        section.partition("\n")[0]: dict(COLUMN.findall(section))
         for section in PAGE.split("\n### ")[1:]
     }
 

@@ -296,7 +296,7 @@ def test_nothing_covers_where_nothing_is_listed(database: Database) -> None:
 
 def test_covering_is_a_search_by_key(database: Database) -> None:
     """Not one row is looked at that does not cover the address, however many there are."""
-    plan = []
+    plan: list[str] = []
     database.db.conn.set_trace_callback(plan.append)
     listings.covering(database, ONE)
     database.db.conn.set_trace_callback(None)
