@@ -21,6 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _SENTENCES: Final = {
     404: "There is no such page. A link from a mail may have been cut: copy all of it.",
     405: "This page is for looking at; it takes no such request.",
+    408: "The form took too long to arrive. Nothing was changed; please send it again.",
     413: "That is more than a form of ours holds.",
     415: "This page takes forms as a browser sends them.",
     500: "We made a mistake. It is in our log; nothing of what you asked for was half done.",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 FORM_BYTES_MAX: Final = 16 * 1024
+FORM_WITHIN_S: Final = 20  # what a slow line takes; a hanging one holds no page for ever
 _FIELDS_MAX: Final = 16
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
@@ -16,14 +18,17 @@ async def read_fields(request: web.Request) -> dict[str, str]:
     """The fields of a form.
 
     Raises HTTPUnsupportedMediaType where it is another kind of content,
-    HTTPRequestEntityTooLarge over FORM_BYTES_MAX, HTTPBadRequest where it is
-    not what a browser would send.
+    HTTPRequestEntityTooLarge over FORM_BYTES_MAX, HTTPRequestTimeout after
+    FORM_WITHIN_S, HTTPBadRequest where it is not what a browser would send.
     """
     if request.content_type != _FORM_TYPE:
         raise web.HTTPUnsupportedMediaType
     try:
-        body = await request.read()
-    except web.RequestPayloadError:  # cut off, or its chunks are not well formed
+        async with asyncio.timeout(FORM_WITHIN_S):
+            body = await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (web.RequestPayloadError, ConnectionError):  # not well formed, or cut off
         raise web.HTTPBadRequest(text="The form did not arrive whole.") from None
     try:
         pairs = parse_qsl(

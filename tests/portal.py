@@ -21,12 +21,16 @@ from visitor import Answer, Form
 
 from api.sidecar import Sidecar
 from dnsbl.network import parse
-from dnsbl.store import audit, listings, outbox
+from dnsbl.store import audit, listings, outbox, requests
 from dnsbl.store.audit import Act
 from dnsbl.store.listings import Listing
+from dnsbl.store.outbox import Mail
+from dnsbl.store.requests import State
 
 START = 1_800_000_000  # Unix seconds; a Friday in January 2027
 PATIENCE_S = 30
+LISTED = "203.0.113.7"
+SENDER = "postmaster@sender.example"
 
 
 class Clock:
@@ -151,7 +155,38 @@ class Portal:
             while (await self.sidecar.truth.read(outbox.depths))["queued"]:  # noqa: ASYNC110
                 await asyncio.sleep(0)
 
-    async def link(self, ip: str, email: str = "postmaster@sender.example") -> str:
+    async def asked(self) -> str:
+        """Lists an address and asks for it; the path of the status page."""
+        await self.add(LISTED)
+        page = await self.ask(LISTED, SENDER)
+        assert page.status == 303, page.text
+        return page.location
+
+    async def mail(self) -> Mail:
+        """The mail of the first request, as the outbox has it."""
+        mail = await self.sidecar.truth.read(outbox.of_request, 1)
+        assert mail is not None
+        return mail
+
+    async def attempted(self, attempts: int) -> Mail:
+        """That mail, once so many attempts were noted."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (mail := await self.mail()).attempts < attempts:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
+            return mail
+
+    async def state(self) -> State:
+        """Where the first request stands."""
+        request = await self.sidecar.truth.read(requests.get, 1)
+        assert request is not None
+        return request.state
+
+    def turn_to(self, at: int) -> None:
+        """Turns the clock, and lets the delivery notice."""
+        self.clock.at = at
+        self.sidecar.delivery.wake()
+
+    async def link(self, ip: str, email: str = SENDER) -> str:
         """Asks for an address; the link of the mail that the file transport wrote."""
         page = await self.ask(ip, email)
         assert page.status == 303, page.text

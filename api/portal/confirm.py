@@ -75,10 +75,16 @@ async def press(request: web.Request) -> web.Response:
 
 async def _done(services: Services, pressed: Pressed, pressed_at: float) -> web.Response:
     assert pressed.request is not None
+    # Where a remaining category gives the same answer, DNS cannot tell which of them it is for.
+    kept = {(finding.zone.origin, finding.category.answer) for finding in pressed.remaining}
     checked: list[Checked] = await zone_check.check(
         services.config,
         parse_address(pressed.request.address),
-        [(finding.zone, finding.category) for finding in pressed.delisted],
+        [
+            (finding.zone, finding.category)
+            for finding in pressed.delisted
+            if (finding.zone.origin, finding.category.answer) not in kept
+        ],
         pressed_at,
     )
     for result in checked:

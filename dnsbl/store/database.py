@@ -65,6 +65,12 @@ class InvalidRowError(StoreError):
     """A row that the constraints of the schema refuse."""
 
 
+# SQLite makes the log's index, FILE-shm, at the first opening, in whatever mode that is.
+_FOLDER_NEEDED: Final = (
+    "is in a folder that may not be written; even a reader needs that, "
+    "unless a program that writes has the database open"
+)
+# By SQLite's extended code where there is an entry for it, else by its primary one.
 _CODE_ERRORS: Final[dict[int, tuple[type[StoreError], str]]] = {
     sqlite3.SQLITE_BUSY: (DatabaseLockedError, "is locked by another program; try again later"),
     sqlite3.SQLITE_LOCKED: (DatabaseLockedError, "is locked by another program; try again later"),
@@ -76,8 +82,9 @@ _CODE_ERRORS: Final[dict[int, tuple[type[StoreError], str]]] = {
     sqlite3.SQLITE_NOTADB: (DatabaseCorruptError, "is not an SQLite database, or is damaged"),
     sqlite3.SQLITE_FULL: (DatabaseFullError, "cannot grow: the disk is full; nothing was changed"),
     sqlite3.SQLITE_READONLY: (DatabaseFullError, "may not be written; nothing was changed"),
+    sqlite3.SQLITE_READONLY_DIRECTORY: (DatabaseFullError, _FOLDER_NEEDED),
+    sqlite3.SQLITE_READONLY_CANTINIT: (DatabaseFullError, _FOLDER_NEEDED),
     sqlite3.SQLITE_IOERR: (DatabaseFullError, "cannot be read or written: the disk reports errors"),
-    # A reader in WAL mode writes too: the index of the log, FILE-shm.
     sqlite3.SQLITE_CANTOPEN: (
         DatabaseMissingError,
         "cannot be opened; may this user read and write it and its folder?",
@@ -98,10 +105,9 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        kind, sentence = _CODE_ERRORS.get(
-            code & 0xFF if code is not None else -1, (StoreError, "cannot be used")
-        )
+        code = getattr(error, "sqlite_errorcode", -1)
+        known = _CODE_ERRORS.get(code) or _CODE_ERRORS.get(code & 0xFF)
+        kind, sentence = known or (StoreError, "cannot be used")
         raise kind(f"{path}: {sentence} ({error})") from error
 
 

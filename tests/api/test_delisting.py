@@ -6,7 +6,8 @@ import asyncio
 import re
 
 import pytest
-from portal import START, Portal
+from house import ZONE_TEXT, House
+from portal import START, Clock, Portal
 
 from dnsbl.network import parse
 from dnsbl.store import listings, requests
@@ -334,3 +335,18 @@ async def test_a_press_without_a_button_is_refused(portal: Portal) -> None:
 
     assert page.status == 400
     assert await portal.listed() == [f"{ADDRESS} spam"]
+
+
+async def test_dns_is_not_asked_what_it_cannot_tell(house: House, clock: Clock) -> None:
+    """Two categories with one answer, one of them stays: the page claims nothing about DNS."""
+    house.write_zone(
+        f'{ZONE_TEXT}[category.policy]\nanswer = "127.0.0.2"\ntext = "x"\ndelist = "review"\n'
+    )
+    async with Portal(house, clock) as portal:
+        await portal.add(ADDRESS)
+        await portal.add(ADDRESS, "policy")
+
+        page = await portal.press(await portal.link(ADDRESS))
+
+        assert portal.nameserver.asked == []
+        assert "over DNS" not in page.text

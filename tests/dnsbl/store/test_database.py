@@ -7,8 +7,9 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -287,28 +288,69 @@ def test_a_folder_in_its_place_is_reported(tmp_path: Path) -> None:
             open_(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be")
-def test_a_database_of_another_user_is_reported(database: Database) -> None:
-    """Whoever may not read the folder is told so; nothing of Python's own errors leaks."""
-    script = (
-        "import os, sys\n"
-        "from pathlib import Path\n"
-        "from dnsbl.store.database import StoreError, open_reader, open_writer\n"
-        "os.setuid(65534)\n"
-        "for open_ in (open_writer, open_reader):\n"
-        "    try:\n"
-        "        open_(Path(sys.argv[1]))\n"
-        "    except StoreError as error:\n"
-        "        print(error)\n"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", script, database.path], capture_output=True, text=True, check=True
-    )
+OPEN_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from dnsbl.store.database import StoreError, open_reader, open_writer
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+for open_ in (open_reader, open_writer):
+    try:
+        open_(Path(sys.argv[1])).close()
+        print("opened")
+    except StoreError as error:
+        print(error)
+"""
 
-    assert said.stdout.splitlines() == [
-        f"{database.path.parent}: cannot be created: Permission denied",
-        f"{database.path}: Permission denied",
-    ]
+
+@pytest.fixture
+def as_nobody() -> Callable[[Path], list[str]]:
+    """What a reader and a writer are told who have no rights."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+
+    def as_nobody(path: Path) -> list[str]:
+        return subprocess.run(
+            [sys.executable, "-c", OPEN_AS_NOBODY, path], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+
+    return as_nobody
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, and only its owner may change."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_folder_closed_to_the_user_is_reported(
+    open_folder: Path, as_nobody: Callable[[Path], list[str]]
+) -> None:
+    """No error of Python's own leaks."""
+    path = open_folder / "data" / "listings.sqlite3"
+    open_writer(path).close()
+
+    reader, writer = as_nobody(path)
+
+    assert reader == f"{path}: Permission denied"
+    assert writer.startswith(f"{path}: cannot be opened; may this user read and write it and its")
+
+
+def test_a_folder_that_may_not_be_written_is_reported(
+    open_folder: Path, as_nobody: Callable[[Path], list[str]]
+) -> None:
+    """Even a reader needs to write there; not, though, while a writer has the database open."""
+    path = open_folder / "listings.sqlite3"
+    with closing(open_writer(path)) as writer:
+        listings.add(writer, ONE)
+        assert as_nobody(path)[0] == "opened"
+    reader, writing = as_nobody(path)
+
+    for said in (reader, writing):
+        assert said.startswith(f"{path}: is in a folder that may not be written; even a reader")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_a_request_of_ipv6_is_audited_under_its_network(database: Database) -> N
 def test_a_bad_request_leaves_nothing(database: Database, column: str, value: object) -> None:
     """Neither a row nor an audit line."""
     with pytest.raises(InvalidRowError):
-        requests.create(database, new(**{column: value}))
+        requests.create(database, new(0, **{column: value}))
 
     assert database.rows("SELECT * FROM delist_requests") == []
     assert database.rows("SELECT * FROM audit") == []
@@ -223,7 +223,7 @@ def test_each_limit_counts_its_own(database: Database) -> None:
 
     def counted(shared: str) -> dict[str, int]:
         values = {key: value for key, value in others.items() if key != shared}
-        found = dataclasses.asdict(requests.counts(database, new(**values)))
+        found = dataclasses.asdict(requests.counts(database, new(0, **values)))
         return {key: number for key, number in found.items() if number}
 
     assert counted("client") == {"client_hour": 1, "client_day": 1}
