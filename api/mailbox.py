@@ -1,4 +1,4 @@
-"""The mailbox of a request: checked, written as mail carries it, and masked for the eye."""
+"""The mailbox of a request: checked, and written as mail carries it."""
 
 from __future__ import annotations
 
@@ -55,16 +55,3 @@ def parse(text: str) -> Mailbox:
     local, _, domain = ascii_text.rpartition("@")
     untagged = local.partition("+")[0] or local
     return Mailbox(ascii_text, f"{untagged}@{domain}".lower(), domain.lower())
-
-
-def masked(mailbox: str) -> str:
-    """The mailbox so that its owner knows it, and nobody else learns it: a…z@example.com."""
-    local, _, domain = mailbox.rpartition("@")
-    match len(local):
-        case 1:
-            shown = "…"
-        case 2:
-            shown = f"{local[0]}…"
-        case _:
-            shown = f"{local[0]}…{local[-1]}"
-    return f"{shown}@{domain}"

@@ -14,8 +14,8 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from api.mailbox import masked
 from dnsbl.config import Config
+from dnsbl.store.requests import masked
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"

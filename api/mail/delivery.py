@@ -21,7 +21,6 @@ import structlog
 from api.mail.carrier import Accepted, Carrier, Deferred, Envelope, Outcome, Refused
 from api.mail.compose import compose
 from api.mail.schedule import Pace, next_attempt_at
-from api.mailbox import masked
 from api.metrics import Metrics
 from api.pages import Pages
 from api.portal.delisting import mailbox_hash, token_hash
@@ -32,7 +31,7 @@ from dnsbl.network import parse_address
 from dnsbl.store import outbox, requests
 from dnsbl.store.database import Database, StoreError
 from dnsbl.store.outbox import Mail
-from dnsbl.store.requests import PENDING, Request, State
+from dnsbl.store.requests import PENDING, Request, State, masked
 
 CONCURRENT_MAX: Final = 4
 POLL_S: Final = 5.0  # for what another program queues; what this process queues wakes it

@@ -145,12 +145,6 @@ def history(database: Database, address: Network) -> list[Event]:
     return sorted(events, key=lambda event: -event.at)[:HISTORY_LINES_MAX]
 
 
-def masked(mailbox: str) -> str:
-    """A mailbox so that its owner knows it, and nobody else learns it."""
-    local, _, domain = mailbox.rpartition("@")
-    return f"{local[:1]}…@{domain}"
-
-
 def as_json(found: Known, now: int) -> dict[str, object]:
     """The stable shape that docs/commands.md describes; times in Unix seconds."""
     return {
@@ -174,7 +168,7 @@ def as_json(found: Known, now: int) -> dict[str, object]:
         "requests": [
             {
                 "id": item.id,
-                "mailbox": masked(item.mailbox),
+                "mailbox": requests.masked(item.mailbox),
                 "state": str(item.state),
                 "note": item.note,
                 "created_at": item.created_at,
@@ -244,8 +238,9 @@ def as_text(found: Known, now: int) -> str:
         ("id", "mailbox", "state", "since", "asked at", "valid until", "note"),
         [
             (
-                str(item.id), masked(item.mailbox), str(item.state), report.moment(item.state_at),
-                report.moment(item.created_at), report.moment(item.expires_at), item.note,
+                str(item.id), requests.masked(item.mailbox), str(item.state),
+                report.moment(item.state_at), report.moment(item.created_at),
+                report.moment(item.expires_at), item.note,
             )
             for item in found.requests
         ],

@@ -129,6 +129,12 @@ def _request(row: sqlite3.Row) -> Request:
     )
 
 
+def masked(mailbox: str) -> str:
+    """A mailbox so that its owner knows it, and nobody else learns it: a…@example.com."""
+    local, _, domain = mailbox.rpartition("@")
+    return f"{local[0] if len(local) > 1 else ''}…@{domain}"
+
+
 def create(database: Database, new: NewRequest) -> int:
     """Accepts a request, in the state REQUESTED; its id. The caller queues the mail with it."""
     with database.transaction():

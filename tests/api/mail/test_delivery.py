@@ -60,7 +60,7 @@ async def test_a_deferred_mail_is_tried_again_with_a_token_of_its_own(
         await portal.delivered()
 
         assert mail.next_attempt_at == START + RETRY_AFTER_S[0]
-        assert "451 4.7.1 &lt;p…r@sender.example&gt; greylisted" in status.text
+        assert "451 4.7.1 &lt;p…@sender.example&gt; greylisted" in status.text
         assert SENDER not in str(log)
         assert first["Message-ID"] == second["Message-ID"]
         assert link(first) != link(second)

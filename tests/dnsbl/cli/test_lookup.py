@@ -10,7 +10,7 @@ import pytest
 from house import ZONE_TEXT, House
 
 from dnsbl.cli import options
-from dnsbl.cli.lookup import HISTORY_LINES_MAX, masked
+from dnsbl.cli.lookup import HISTORY_LINES_MAX
 from dnsbl.network import parse
 from dnsbl.store import listings, requests
 from dnsbl.store.database import Database
@@ -159,23 +159,13 @@ def test_show_lists_delist_requests_with_the_mailbox_masked(
     text = run("show", "192.0.2.1").stdout
 
     assert found == [
-        {"id": new, "mailbox": "x…@sender.example", "state": "requested", "note": "",
+        {"id": new, "mailbox": "…@sender.example", "state": "requested", "note": "",
          "created_at": 2000, "state_at": 2000, "expires_at": 88_400},
         {"id": old, "mailbox": "p…@sender.example", "state": "refused", "note": "too soon",
          "created_at": 1000, "state_at": 1500, "expires_at": 87_400},
     ]  # fmt: skip
     assert "p…@sender.example" in text
     assert "postmaster" not in text
-
-
-@pytest.mark.parametrize(
-    ("mailbox", "expected"),
-    [("alice@a.example", "a…@a.example"), ("a@a.example", "a…@a.example"),
-     ('"a@b"@a.example', '"…@a.example')],
-)  # fmt: skip
-def test_a_masked_mailbox_shows_one_character_and_the_domain(mailbox: str, expected: str) -> None:
-    """Its owner knows it; nobody else learns it, nor how long it is."""
-    assert masked(mailbox) == expected
 
 
 def test_history_merges_journal_and_audit_by_time(

@@ -346,3 +346,17 @@ def test_a_suppressed_mailbox_stays_suppressed(database: Database) -> None:
     assert requests.is_suppressed(database, mine)
     assert not requests.is_suppressed(database, yours)
     assert [row["at"] for row in database.rows("SELECT at FROM suppressions")] == [NOW]
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "expected"),
+    [
+        ("postmaster@a.example", "p…@a.example"),
+        ("ab@a.example", "a…@a.example"),
+        ("a@a.example", "…@a.example"),
+        ('"a@b"@a.example', '"…@a.example'),
+    ],
+)
+def test_a_masked_mailbox_is_known_to_its_owner_only(mailbox: str, expected: str) -> None:
+    """One character and the domain at most: not the whole of the local part, nor its length."""
+    assert requests.masked(mailbox) == expected
