@@ -7,6 +7,7 @@ newer schema) becomes one sentence that an operator can act on.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -33,8 +34,10 @@ CACHE_KIB: Final = 16_384
 # Down to this the write-ahead log shrinks again after an import has swollen it.
 WAL_OCTETS_MAX: Final = 64 << 20
 
-# The folder holds mail addresses and, with the file transport, links that delist.
-FOLDER_MODE: Final = 0o750
+# The folder holds mail addresses and, with the file transport, links that delist: nothing for other
+# users. The umask decides about the group. SQLite gives its log the mode of the file.
+FOLDER_MODE: Final = 0o770
+FILE_MODE: Final = 0o660
 
 
 class StoreError(DnsblError):
@@ -274,6 +277,8 @@ def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
         path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{path.parent}: cannot be created: {error.strerror}") from None
+    with contextlib.suppress(OSError):  # SQLite has something better to say of those
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
     with explained(path):
         db = _connect(path, read_only=False, busy_timeout_s=busy_timeout_s)
         try:

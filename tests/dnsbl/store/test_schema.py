@@ -75,6 +75,17 @@ def test_a_database_is_made_where_there_is_none(path: Path) -> None:
     assert path.parent.stat().st_mode & 0o007 == 0
 
 
+def test_its_files_are_closed_to_other_users_in_an_open_folder(path: Path) -> None:
+    """A service manager's folder may be open to all; the database in it and its log are not."""
+    path.parent.mkdir(mode=0o755, exist_ok=True)
+    with closing(open_writer(path)) as database:
+        database.change("INSERT INTO meta VALUES ('test', 'a page in the log')")
+        files = list(path.parent.iterdir())
+
+        assert {file.name for file in files} >= {path.name, f"{path.name}-wal"}
+        assert [file.name for file in files if file.stat().st_mode & 0o007] == []
+
+
 def test_opening_again_changes_nothing(path: Path) -> None:
     """Migrations run once."""
     open_writer(path).close()
