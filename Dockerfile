@@ -7,7 +7,7 @@ COPY . .
 RUN make install PREFIX=/opt/dnsbl
 
 FROM python:3.13-slim-bookworm
-RUN useradd --system --uid 10053 --home-dir /var/lib/dnsbl --create-home dnsbl
+RUN useradd --system --uid 10053 --home-dir /var/lib/dnsbl --create-home --key HOME_MODE=0700 dnsbl
 COPY --from=build /opt/dnsbl /opt/dnsbl
 COPY packaging/container.toml /etc/dnsbl/dnsbl.toml
 COPY zones /etc/dnsbl/zones

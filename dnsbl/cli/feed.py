@@ -21,6 +21,7 @@ from dnsbl.cli.scope import chosen_category, chosen_zone
 from dnsbl.cli.verb import Verb
 from dnsbl.config import load
 from dnsbl.errors import DnsblError
+from dnsbl.formats.lookalike import HEAD_OCTETS, lookalike
 from dnsbl.formats.plain import BadLine, Line, read
 from dnsbl.network import NetworkError, check_listable
 from dnsbl.store import audit, listings
@@ -183,10 +184,11 @@ def import_feed(
 ) -> None:
     """List what a feed names: one address or network a line, - is standard input.
 
-    Comments begin with # or ;, columns after a tab or a comma are passed over.
-    Bad lines are reported and skipped; the exit code is 0 all the same. It is
-    one transaction: stopped at any moment, nothing has changed. An address
-    that was delisted lately is passed over while its grace lasts.
+    Comments begin with # or ;, columns after a space, a tab or a comma are
+    passed over. Bad lines are reported and skipped; the exit code is 0 all the
+    same, but 1 for a file without any good line: it is no feed. It is one
+    transaction: stopped at any moment, nothing has changed. An address that
+    was delisted lately is passed over while its grace lasts.
     """
     config = load(config_file)
     chosen = chosen_zone(config, zone)
@@ -226,6 +228,8 @@ def _import(database: Database, feed: IO[bytes], octets: int, terms: Terms, tall
         with database.transaction(), bar:
             for done in bring_in(database, feed, terms, tally):
                 bar.update(done - bar.pos)
+            if tally.read == 0:
+                raise ImportRefusedError(_nothing(feed, tally))
             line = Act(
                 terms.listed_at, options.actor(), "listings.imported", terms.zone,
                 category=terms.category, note=str(tally),
@@ -233,6 +237,19 @@ def _import(database: Database, feed: IO[bytes], octets: int, terms: Terms, tall
             audit.record(database, [line])
     except KeyboardInterrupt:
         raise ImportRefusedError("interrupted; nothing was imported") from None
+
+
+def _nothing(feed: IO[bytes], tally: Tally) -> str:
+    """Why nothing was imported.
+
+    A download that failed must not pass for a feed: the listings would run out unnoticed.
+    """
+    if not tally.bad:
+        return f"{tally.file} names nothing: it is empty, or all comments; nothing was imported"
+    feed.seek(0)
+    guess = lookalike(feed.read(HEAD_OCTETS))
+    told = guess or f"the first of its bad lines: {tally.bad_lines[0]}"
+    return f"no line of {tally.file} is an address or network to list; nothing was imported; {told}"
 
 
 def _shape(tally: Tally, terms: Terms, seconds: float) -> dict[str, object]:

@@ -6,21 +6,16 @@ codes: 0 done, 1 not found or refused, 2 wrong usage or configuration.
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
 import click
 
-from dnsbl.cli.exclusion import exclude
-from dnsbl.cli.feed import import_feed
-from dnsbl.cli.health import check
-from dnsbl.cli.inventory import list_entries
-from dnsbl.cli.listing import add, remove
-from dnsbl.cli.lookup import show
-from dnsbl.cli.question import query
 from dnsbl.cli.report import complain
-from dnsbl.cli.serve import dns, portal, serve
 from dnsbl.config import ConfigError
 from dnsbl.errors import DnsblError
 from dnsbl.network import NetworkError
@@ -28,13 +23,48 @@ from dnsbl.network import NetworkError
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
 
+# Each verb's module and name in it, in the order in which the help shows them. A module is imported
+# when its verb is called: to list an address, nothing is needed of what serves.
+VERBS: Final = {
+    "serve": ("serve", "serve"),
+    "dns": ("serve", "dns"),
+    "portal": ("serve", "portal"),
+    "add": ("listing", "add"),
+    "remove": ("listing", "remove"),
+    "exclude": ("exclusion", "exclude"),
+    "import": ("feed", "import_feed"),
+    "show": ("lookup", "show"),
+    "list": ("inventory", "list_entries"),
+    "query": ("question", "query"),
+    "check": ("health", "check"),
+}
+
 
 class Commands(click.Group):
-    """A click group whose errors are one line each, and whose verbs stand in our own order."""
+    """A click group whose errors are one line each, and whose verbs are imported when needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's
-        """The verbs as they were added, not by the alphabet."""
-        return list(self.commands)
+        """The verbs in our own order, not by the alphabet."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
+        """The verb of that name, or None."""
+        if cmd_name not in VERBS:
+            return None
+        module, name = VERBS[cmd_name]
+        verb = getattr(import_module(f"dnsbl.cli.{module}"), name)
+        assert isinstance(verb, click.Command)
+        return verb
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that a command line begins with. click would guess among those imported."""
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            meant = difflib.get_close_matches(name, VERBS, 1)
+            ctx.fail(f"No such command {name!r}" + "".join(f"; did you mean {n}?" for n in meant))
+        return super().resolve_command(ctx, args)
 
     def main(
         self,
@@ -77,18 +107,17 @@ def reported(error: Exception) -> int:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE",
+              help="As after the command; where both are given, that one counts.")  # fmt: skip
 @click.version_option(package_name="dnsbl", message="%(prog)s %(version)s")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context, config_file: Path | None) -> None:
     """Runs and works a DNS blocklist: serves it, lists, delists, inspects.
 
     Exit codes: 0 done, 1 not found or refused, 2 wrong usage or configuration.
     """
-
-
-for _command in (
-    serve, dns, portal, add, remove, exclude, import_feed, show, list_entries, query, check,
-):  # fmt: skip
-    commands.add_command(_command)
+    if config_file is not None:
+        context.default_map = {verb: {"config_file": config_file} for verb in VERBS}
 
 
 def main() -> NoReturn:

@@ -6,12 +6,14 @@ import collections
 import ipaddress
 import itertools
 import os
+import shlex
 import shutil
+import socket
 import ssl
 import stat
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,12 +24,21 @@ from dnsbl.cli import options, ports, report
 from dnsbl.cli.finding import Finding, State
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, SmtpConfig, ZoneConfig, load
+from dnsbl.config.settings import SmtpSecurity
 from dnsbl.errors import DnsblError
-from dnsbl.store import database, exclusions, listings
+from dnsbl.store import exclusions, listings
 from dnsbl.store.database import Database, DatabaseMissingError, StoreError
+from dnsbl.store.integrity import integrity_problems
 
 FREE_OCTETS_LEAST: Final = 256 << 20  # an import's log and a copy of the database still fit
-INVALID_ROWS_SHOWN_MAX: Final = 5
+PROBLEMS_SHOWN_MAX: Final = 5
+SMTP_TIMEOUT_S: Final = 3.0
+
+_SECURITY: Final[dict[SmtpSecurity, str]] = {
+    "none": "without TLS",
+    "starttls": "with STARTTLS",
+    "tls": "with TLS",
+}
 
 
 class CheckFailedError(DnsblError):
@@ -39,9 +50,13 @@ def examine(config: Config) -> Iterator[Finding]:
     yield Finding("configuration", "ok", str(config.file))
     for zone in config.zones:
         yield zone_finding(zone)
-    yield folder_finding("data directory", config.data.directory)
+    folder = config.data.directory
+    yield kept_private(folder_finding("data directory", folder), folder, shlex.quote(str(folder)))
     yield from database_findings(config)
     yield from mail_findings(config)
+    if config.dns.workers != 1:
+        detail = f"dns.workers is {config.dns.workers}; this version answers from one"
+        yield Finding("dns workers", "warning", detail)
     yield from ports.findings(config)
 
 
@@ -60,11 +75,8 @@ def zone_finding(zone: ZoneConfig) -> Finding:
 
 def folder_finding(subject: str, folder: Path) -> Finding:
     """Whether a folder may be written, and has room; whether it may be made where missing."""
-    if not folder.exists():
-        parent = next(each for each in folder.parents if each.exists())
-        if os.access(parent, os.W_OK | os.X_OK):
-            return Finding(subject, "ok", f"{folder} does not exist yet; it is made when needed")
-        return Finding(subject, "error", f"{folder} does not exist, and {parent} is not writable")
+    if not os.path.exists(folder):  # noqa: PTH110  # Path.exists raises where nothing may be seen
+        return _unmade(subject, folder)
     try:
         with tempfile.TemporaryFile(dir=folder) as trial:
             trial.write(b"trial")
@@ -77,25 +89,70 @@ def folder_finding(subject: str, folder: Path) -> Finding:
     return Finding(subject, "ok", f"{folder} is writable, {free >> 30} GiB free")
 
 
+def _unmade(subject: str, folder: Path) -> Finding:
+    """Whether a folder can be made; told by making another in its place, and taking that away."""
+    parent = next(each for each in folder.parents if os.path.exists(each))  # noqa: PTH110  # as above
+    try:
+        Path(tempfile.mkdtemp(dir=parent)).rmdir()
+    except OSError as error:
+        detail = f"{folder} cannot be made: no folder can be in {parent} ({error.strerror})"
+        return Finding(subject, "error", detail)
+    return Finding(subject, "ok", f"{folder} does not exist yet; it is made when needed")
+
+
+def kept_private(finding: Finding, path: Path, operand: str) -> Finding:
+    """The finding; where all is well, but other users can get at the path, a warning in its place.
+
+    Mailboxes are in there. `operand` names the files to be closed as a shell takes it.
+    """
+    if finding.state != "ok" or not path.exists() or not path.stat().st_mode & stat.S_IRWXO:
+        return finding
+    detail = f"{finding.detail}, but open to other users; `chmod o-rwx {operand}` closes it"
+    return replace(finding, state="warning", detail=detail)
+
+
 def database_findings(config: Config) -> Iterator[Finding]:
     """The file, its schema, its integrity, and the rows that cannot be served."""
     path = config.data.database
     try:
         with options.reader(config) as opened:
-            problems = database.integrity_problems(opened)
-            if problems:
-                yield Finding("database", "error", f"{path}: {problems[0]}")
-                return
-            yield Finding("database", "ok", f"{path} is sound")
+            # The log beside the file, and the log's index, hold the same rows.
+            yield kept_private(integrity_finding(opened), path, f"{shlex.quote(str(path))}*")
             yield rows_finding(config, opened)
     except DatabaseMissingError as error:
-        if path.exists():
-            yield Finding("database", "error", str(error))
-        else:
-            detail = f"{path} does not exist yet; it is made when needed"
-            yield Finding("database", "ok", detail)
+        yield missing_finding(config, error)
     except StoreError as error:
         yield Finding("database", "error", str(error))
+
+
+def missing_finding(config: Config, error: DatabaseMissingError) -> Finding:
+    """A database that does not exist is well before the first start, and only then."""
+    path = config.data.database
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        if not ports.is_served(config):
+            detail = f"{path} does not exist yet; it is made when needed"
+            return Finding("database", "ok", detail)
+        detail = (
+            f"{path} does not exist, and yet a server answers: it does so from memory, or has "
+            "another file; restore the file before that server is stopped"
+        )
+        return Finding("database", "error", detail)
+    except OSError:
+        pass
+    return Finding("database", "error", str(error))
+
+
+def integrity_finding(opened: Database) -> Finding:
+    """What SQLite finds wrong with the file."""
+    try:
+        problems = integrity_problems(opened)
+    except StoreError as error:
+        return Finding("database", "error", str(error))
+    if problems:
+        return Finding("database", "error", f"{opened.path}: {_first_of(problems, len(problems))}")
+    return Finding("database", "ok", f"{opened.path} is sound")
 
 
 def rows_finding(config: Config, opened: Database) -> Finding:
@@ -104,14 +161,23 @@ def rows_finding(config: Config, opened: Database) -> Finding:
     invalid = itertools.chain(
         listings.invalid(opened, known), exclusions.invalid_exclusions(opened, known)
     )
-    first = list(itertools.islice(invalid, INVALID_ROWS_SHOWN_MAX))
-    total = len(first) + sum(1 for _ in invalid)
+    try:
+        first = list(itertools.islice(invalid, PROBLEMS_SHOWN_MAX))
+        total = len(first) + sum(1 for _ in invalid)
+        listed = sum(listings.count(opened).values())
+    except StoreError as error:
+        return Finding("database rows", "error", str(error))
     if total:
-        more = f"; and {total - len(first)} more" if total > len(first) else ""
-        detail = f"{total} not served: {'; '.join(first)}{more}"
+        detail = f"{total} not served: {_first_of(first, total)}"
         return Finding("database rows", "warning", detail)
-    listed = sum(listings.count(opened).values())
     return Finding("database rows", "ok", f"{listed} listings, all of them served")
+
+
+def _first_of(sentences: Sequence[str], total: int) -> str:
+    """The first of so many sentences as one, and how many more there are."""
+    shown = sentences[:PROBLEMS_SHOWN_MAX]
+    more = f"; and {total - len(shown)} more" if total > len(shown) else ""
+    return f"{'; '.join(shown)}{more}"
 
 
 def mail_findings(config: Config) -> Iterator[Finding]:
@@ -122,7 +188,7 @@ def mail_findings(config: Config) -> Iterator[Finding]:
         yield Finding("mail", finding.state, detail)
         return
     smtp = config.mail.smtp
-    yield Finding("mail", "ok", f"by SMTP to {smtp.host} port {smtp.port}, {smtp.security}")
+    yield server_finding(smtp)
     if smtp.password_file is not None:
         yield password_finding(smtp.password_file)
     if smtp.ca_file is not None:
@@ -130,6 +196,16 @@ def mail_findings(config: Config) -> Iterator[Finding]:
     if _is_loopback(config.portal.public_url):
         detail = f"portal.public_url is {config.portal.public_url}; the links of mails lead nowhere"
         yield Finding("mail links", "warning", detail)
+
+
+def server_finding(smtp: SmtpConfig) -> Finding:
+    """Whether the mail server takes connections; nothing is said to it."""
+    way = f"by SMTP to {smtp.host} port {smtp.port}, {_SECURITY[smtp.security]}"
+    try:
+        socket.create_connection((smtp.host, smtp.port), SMTP_TIMEOUT_S).close()
+    except OSError as error:
+        return Finding("mail", "error", f"{way}: cannot be reached: {error.strerror or error}")
+    return Finding("mail", "ok", way)
 
 
 def password_finding(file: Path) -> Finding:
@@ -180,8 +256,8 @@ def _is_loopback(url: str) -> bool:
 def check(config_file: Path, output: report.Output) -> None:
     """Examine configuration, zones, database, mail settings and ports.
 
-    Changes nothing. Where the server runs, it is asked for the test entries of
-    RFC 5782. The exit code is 0 without errors, warnings or not, 1 with errors,
+    Changes nothing, and sends no mail. Where the server runs, it is asked for
+    the test entries of RFC 5782. The exit code is 0 without errors, warnings or not, 1 with errors,
     2 where the configuration cannot be used.
     """
     config = load(config_file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -22,6 +23,7 @@ from dnsbl.cli.entry import (
 from dnsbl.cli.scope import Narrowing, narrowed
 from dnsbl.cli.verb import Verb
 from dnsbl.config import load
+from dnsbl.network import NetworkError
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion, browse_exclusions
 from dnsbl.store.listings import Listing, browse
@@ -30,6 +32,22 @@ from dnsbl.verdict import EVERY_CATEGORY
 TABLE_ROWS_MAX: Final = 1000  # a table is laid out in memory, and no person reads more
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """How many rows were passed over that another client wrote and that name no network."""
+
+    rows: int = 0
+
+    def note(self, _fault: NetworkError) -> None:
+        """Counts one; `check` says what is wrong with it."""
+        self.rows += 1
+
+    def __str__(self) -> str:
+        """As a warning has it."""
+        rows = "1 row cannot" if self.rows == 1 else f"{self.rows} rows cannot"
+        return f"left out: {rows} be served; `dnsbl check` says why"
 
 
 @click.command(
@@ -65,21 +83,28 @@ def list_entries(
     config = load(config_file)
     with options.reader(config) as database:
         keep_to = narrowed(config, database, zone, category)
+        left_out = LeftOut()
         if excluded:
-            with contextlib.closing(_exclusions(database, keep_to)) as exclusions:
+            with contextlib.closing(_exclusions(database, keep_to, left_out)) as exclusions:
                 _print(exclusions, limit, output, EXCLUSION_HEADERS, exclusion_row, exclusion_json)
         else:
-            with contextlib.closing(_listings(database, keep_to)) as listings:
+            with contextlib.closing(_listings(database, keep_to, left_out)) as listings:
                 _print(listings, limit, output, LISTING_HEADERS, listing_row, listing_json)
+        if left_out.rows:
+            report.warn(str(left_out))
 
 
-def _listings(database: Database, keep_to: Narrowing) -> Generator[Listing, None, None]:
-    yield from browse(database, keep_to.zone, keep_to.category)
+def _listings(
+    database: Database, keep_to: Narrowing, left_out: LeftOut
+) -> Generator[Listing, None, None]:
+    yield from browse(database, keep_to.zone, keep_to.category, on_invalid=left_out.note)
 
 
-def _exclusions(database: Database, keep_to: Narrowing) -> Generator[Exclusion, None, None]:
+def _exclusions(
+    database: Database, keep_to: Narrowing, left_out: LeftOut
+) -> Generator[Exclusion, None, None]:
     """Exclusions that hold for the category, those of every category among them."""
-    for exclusion in browse_exclusions(database, keep_to.zone):
+    for exclusion in browse_exclusions(database, keep_to.zone, on_invalid=left_out.note):
         if exclusion.category == EVERY_CATEGORY or keep_to.category in (None, exclusion.category):
             yield exclusion
 

@@ -18,7 +18,7 @@ from dnsbl.cli.scope import (
     narrowed,
 )
 from dnsbl.cli.verb import Verb
-from dnsbl.config import Config, load
+from dnsbl.config import Config, ZoneConfig, load
 from dnsbl.errors import DnsblError
 from dnsbl.network import Network, NetworkError, check_listable
 from dnsbl.store import audit, listings
@@ -66,8 +66,12 @@ class Added:
     warning: str | None
 
     def __str__(self) -> str:
-        """As a person reads it."""
-        until = "" if self.expires_at is None else f" until {report.moment(self.expires_at)}"
+        """As a person reads it; of an update always with its end, which may be what changed."""
+        until = ""
+        if self.expires_at is not None:
+            until = f" until {report.moment(self.expires_at)}"
+        elif self.result == "updated":
+            until = " until it is removed"
         return f"{self.network} {_SAYINGS[self.result]} {self.zone}/{self.category}{until}"
 
 
@@ -127,6 +131,17 @@ def _exclusion_warning(database: Database, listing: Listing, now: int) -> str | 
     return None
 
 
+def check_not_built_in(zone: ZoneConfig, network: Network) -> None:
+    """Raises NetworkError for what RFC 5782 §5 decides: a row would change nothing."""
+    if network == NEVER_LISTED:
+        raise NetworkError(f"{network.text} is never listed (RFC 5782 §5), --force or not")
+    if is_built_in(zone, network):
+        raise NetworkError(
+            f"{network.text} is a built-in test entry of {zone.origin} (RFC 5782 §5); "
+            "it is always listed"
+        )
+
+
 @click.command(
     short_help="List addresses or networks.",
     cls=Verb,
@@ -172,9 +187,8 @@ def add(
     chosen = chosen_zone(config, zone)
     into = chosen_category(chosen, category)
     for network in networks:
+        check_not_built_in(chosen, network)
         check_listable(network, force=force)
-        if network == NEVER_LISTED:
-            raise NetworkError(f"{network.text} is never listed (RFC 5782 §5), --force or not")
     now = int(time.time())
     wish = Wish(chosen.origin, into.name, reason, source, evidence, options.expiry(now, for_s))
     with options.writer(config, wait_s) as database, database.transaction():
@@ -252,7 +266,8 @@ def remove(
 
     Whatever is listed is removed; one that is not is reported, and the exit
     code is then 1. An address inside a listed network is taken out with
-    `dnsbl exclude`.
+    `dnsbl exclude`. A later import of a feed that names it lists it again, for
+    only a delisting at the portal leaves a grace; `dnsbl exclude` prevents that.
     """
     config = load(config_file)
     now = int(time.time())

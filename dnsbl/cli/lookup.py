@@ -24,8 +24,10 @@ from dnsbl.cli.verb import Verb
 from dnsbl.config import CategoryConfig, Config, ZoneConfig, load
 from dnsbl.network import Network
 from dnsbl.store import audit, journal, listings, requests
+from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion, covering_exclusions
+from dnsbl.store.journal import Happening
 from dnsbl.store.listings import Listing
 from dnsbl.store.requests import Request
 from dnsbl.verdict import EVERY_CATEGORY, Entry, decide
@@ -33,6 +35,16 @@ from dnsbl.zone.zone import Zone
 
 HISTORY_LINES_MAX: Final = 100
 REQUESTS_MAX: Final = 20
+
+# The journal's clock is read where the row is written, the audit's where the act began.
+SAME_CHANGE_S: Final = 1
+# What the journal says of an act of the audit, by its verb.
+_OPS: Final[dict[str, journal.Op]] = {
+    "added": "added",
+    "changed": "changed",
+    "removed": "removed",
+    "expired": "removed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +144,37 @@ def _excluding(entries: list[Entry], category: str, now: int) -> Entry | None:
 
 
 def history(database: Database, address: Network) -> list[Event]:
-    """Journal and audit merged by time, the newest first."""
+    """Journal and audit merged by time, the newest first; a change that both tell of is one event.
+
+    What the journal alone tells of was done by another client, or is part of a whole feed.
+    """
+    acts = audit.trail(database, address, HISTORY_LINES_MAX)
     events = [
         Event(act.at, "audit", act.act, act.zone, act.network, act.category, act.actor, act.note)
-        for act in audit.trail(database, address, HISTORY_LINES_MAX)
+        for act in acts
     ]
     events += [
         Event(item.at, "journal", f"{item.kind} {item.op}", item.zone, item.network,
               item.category, "", "")
         for item in journal.history(database, address, HISTORY_LINES_MAX)
+        if not _taken(acts, item)
     ]  # fmt: skip
     return sorted(events, key=lambda event: -event.at)[:HISTORY_LINES_MAX]
+
+
+def _taken(acts: list[Act], item: Happening) -> bool:
+    """Takes the act that tells of a change out of the list, so that it tells of no other."""
+    for act in acts:
+        kind, _, verb = act.act.partition(".")
+        if (
+            (act.zone, act.network, act.category) == (item.zone, item.network, item.category)
+            and kind == item.kind
+            and _OPS.get(verb) == item.op
+            and abs(act.at - item.at) <= SAME_CHANGE_S
+        ):
+            acts.remove(act)
+            return True
+    return False
 
 
 def as_json(found: Known, now: int) -> dict[str, object]:
@@ -225,13 +257,13 @@ def as_text(found: Known, now: int) -> str:
     )  # fmt: skip
     part(
         "Listings that cover it",
-        (*LISTING_HEADERS, "evidence", ""),
-        [(*listing_row(item), item.evidence, _expired(item.entry, now)) for item in found.listings],
+        (*LISTING_HEADERS, "evidence"),
+        [(*_marked(listing_row(item), item.entry, now), item.evidence) for item in found.listings],
     )
     part(
         "Exclusions that cover it",
-        (*EXCLUSION_HEADERS, ""),
-        [(*exclusion_row(item), _expired(item.entry, now)) for item in found.exclusions],
+        EXCLUSION_HEADERS,
+        [_marked(exclusion_row(item), item.entry, now) for item in found.exclusions],
     )
     part(
         "Delist requests, the newest first",
@@ -268,8 +300,9 @@ def _decider(verdict: Verdict) -> str:
     return f"{kind} of {verdict.entry.network}"
 
 
-def _expired(entry: Entry, now: int) -> str:
-    return "" if entry.live(now) else "expired"
+def _marked(row: tuple[str, ...], entry: Entry, now: int) -> tuple[str, ...]:
+    """The row, whose last cell is its end, with a mark if that has passed."""
+    return row if entry.live(now) else (*row[:-1], f"{row[-1]} (expired)")
 
 
 @click.command(

@@ -47,6 +47,15 @@ def findings(config: Config) -> Iterator[Finding]:
         yield _free(f"portal {endpoint}", fault)
 
 
+def is_served(config: Config) -> bool:
+    """Whether a server that has one of the zones answers at one of the endpoints."""
+    return any(
+        test_entry_fault(zone, Server(nearby(endpoint), timeout_s=TIMEOUT_S)) is None
+        for endpoint in config.dns.listen
+        for zone in config.zones
+    )
+
+
 def _bind_fault(endpoint: Endpoint, kind: socket.SocketKind) -> int | None:
     """The errno with which binding there fails; None if it does not."""
     family = socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET

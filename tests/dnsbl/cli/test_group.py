@@ -16,6 +16,7 @@ import pytest
 from house import House
 
 from dnsbl.cli import commands
+from dnsbl.cli.group import VERBS
 from dnsbl.cli.report import moment, printable
 from dnsbl.store.database import Database
 
@@ -63,9 +64,47 @@ def test_no_command_shows_the_help(run: Callable[..., Any]) -> None:
     assert result.exit_code == 2
     assert result.output.startswith("Usage: dnsbl [OPTIONS] COMMAND")
     plainly(run("frobnicate"), 2, "No such command 'frobnicate' (see `dnsbl --help`)")
+    plainly(run("lsit"), 2, "No such command 'lsit'; did you mean list? (see `dnsbl --help`)")
+    plainly(run("--frobnicate"), 2, "No such option '--frobnicate'")
 
 
-@pytest.mark.parametrize("name", sorted(commands.commands))
+def test_the_help_shows_every_command_in_our_order() -> None:
+    """The services first, then what changes listings, then what looks."""
+    result = click.testing.CliRunner().invoke(commands, ["-h"], prog_name="dnsbl")
+
+    listed = result.output.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == list(VERBS)
+    assert all(line.split()[1:] for line in listed)
+
+
+def test_a_verb_loads_nothing_of_the_others() -> None:
+    """Whoever lists an address waits for no server to be imported."""
+    program = "import sys, dnsbl.cli.listing; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    loaded = set(done.stdout.split())
+    assert "dnsbl.cli.listing" in loaded
+    assert loaded & {"dnsbl.server.service", "dnsbl.cli.question", "dns", "uvloop", "rich"} == set()
+
+
+def test_the_configuration_may_be_named_before_the_command(house: House) -> None:
+    """One after the command counts more."""
+    runner = click.testing.CliRunner()
+    before = ["--config", str(house.file)]
+
+    added = runner.invoke(commands, [*before, "add", "192.0.2.1"])
+    own = runner.invoke(commands, ["--config", "/nowhere", "list", *before])
+    missing = runner.invoke(commands, ["--config", "/nowhere", "list"])
+
+    assert added.stdout == "192.0.2.1 listed in bl.example/spam\n"
+    assert "192.0.2.1/32" in own.stdout
+    assert missing.exit_code == 2
+    assert missing.stderr == "dnsbl: /nowhere: cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize("name", VERBS)
 def test_every_command_has_a_help_with_its_configuration(name: str) -> None:
     """-h says what it does, in lines that fit a terminal, and how it is configured."""
     result = click.testing.CliRunner().invoke(commands, [name, "-h"], prog_name="dnsbl")

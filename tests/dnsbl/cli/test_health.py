@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house import ZONE_TEXT, House
+from house import ZONE_TEXT, House, free_port
 from oracle import Oracle
 from running import Running
 
@@ -148,6 +148,47 @@ def test_a_damaged_database_is_an_error(examine: Examine, house: House, database
     assert examine()["database"][0] == "error"
 
 
+def test_rows_are_counted_though_others_belong_to_nothing(
+    examine: Examine, house: House, database: Database
+) -> None:
+    """Requests deleted without their tokens are an error with its remedy, and hide nothing else."""
+    listings.add(database, Listing("bl.example", parse("192.0.2.1"), "spam"))
+    with closing(sqlite3.connect(house.config.data.database)) as other, other:
+        other.execute(
+            "INSERT INTO delist_tokens (token_hash, request_id, expires_at) VALUES (?, 9, 9)",
+            [bytes(32)],
+        )
+
+    found = examine()
+
+    assert found["database"][0] == "error"
+    assert "(1 of delist_tokens to delist_requests); `sqlite3 " in found["database"][1]
+    assert found["database rows"] == ("ok", "1 listings, all of them served")
+
+
+def test_what_other_users_can_read_is_warned_of(
+    examine: Examine, house: House, database: Database
+) -> None:
+    """Mailboxes are in the folder and in the file; what closes them is there to be copied."""
+    folder, path = house.config.data.directory, database.path
+    folder.chmod(0o755)
+    path.chmod(0o644)
+
+    found = examine()
+    folder.chmod(0o750)
+    path.chmod(0o640)
+    closed = examine()
+
+    assert found["data directory"][0] == found["database"][0] == "warning"
+    assert found["data directory"][1].endswith(
+        f"but open to other users; `chmod o-rwx {folder}` closes it"
+    )
+    assert found["database"] == (
+        "warning", f"{path} is sound, but open to other users; `chmod o-rwx {path}*` closes it",
+    )  # fmt: skip
+    assert closed["data directory"][0] == closed["database"][0] == "ok"
+
+
 def test_two_categories_with_one_answer_are_warned_of(examine: Examine, house: House) -> None:
     """A mail server cannot tell them apart (RFC 5782 §2.3)."""
     house.write_zone(ZONE_TEXT + '[category.policy]\nanswer = "127.0.0.2"\ntext = "x"\n')
@@ -164,11 +205,47 @@ def test_mail_by_smtp_needs_its_files(examine: Examine, house: House) -> None:
 
     found = examine()
 
-    assert found["mail"] == ("ok", "by SMTP to 127.0.0.1 port 25, none")
     assert found["mail password"][0] == "error"
     assert "No such file" in found["mail password"][1]
     assert found["mail certificates"][0] == "error"
     assert found["mail links"][0] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("security", "words"),
+    [("none", "without TLS"), ("starttls", "with STARTTLS"), ("tls", "with TLS")],
+)
+def test_the_mail_server_has_to_take_connections(
+    examine: Examine, house: House, security: str, words: str
+) -> None:
+    """It is reached before the first mail is due; nothing is said to it."""
+    port = free_port()
+    house.write_config(
+        f'[mail]\ntransport = "smtp"\n[mail.smtp]\nhost = "127.0.0.1"\nport = {port}\n'
+        f'security = "{security}"\n'
+    )
+    way = f"by SMTP to 127.0.0.1 port {port}, {words}"
+
+    with listening(port, socket.SOCK_STREAM):
+        there = examine()["mail"]
+    gone = examine()["mail"]
+
+    assert there == ("ok", way)
+    assert gone == ("error", f"{way}: cannot be reached: Connection refused")
+
+
+@pytest.mark.parametrize("workers", [0, 4])
+def test_workers_that_this_version_has_not_are_warned_of(
+    examine: Examine, house: House, workers: int
+) -> None:
+    """What is configured is not what is done."""
+    house.file.write_text(
+        house.file.read_text().replace("[portal]", f"workers = {workers}\n[portal]")
+    )
+
+    assert examine()["dns workers"] == (
+        "warning", f"dns.workers is {workers}; this version answers from one",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -221,16 +298,22 @@ def test_a_folder_that_cannot_be_written_is_an_error(examine: Examine, house: Ho
     )  # fmt: skip
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The nearest folder that exists is named."""
-    monkeypatch.setattr(health.os, "access", lambda *_: False)
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    """The nearest that exists is named, be it a file or a system's own folder; nothing is left."""
+    file = tmp_path / "file"
+    file.touch()
 
-    finding = health.folder_finding("data directory", tmp_path / "one" / "two")
+    in_file = health.folder_finding("data directory", file / "one" / "two")
+    in_proc = health.folder_finding("data directory", Path("/proc/dnsbl/data"))
+    in_folder = health.folder_finding("data directory", tmp_path / "one" / "two")
 
-    assert finding.state == "error"
-    assert finding.detail.endswith(f"does not exist, and {tmp_path} is not writable")
+    assert in_file.state == in_proc.state == "error"
+    assert in_file.detail == (
+        f"{file}/one/two cannot be made: no folder can be in {file} (Not a directory)"
+    )
+    assert in_proc.detail.startswith("/proc/dnsbl/data cannot be made: no folder can be in /proc (")
+    assert in_folder.state == "ok"
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_little_room_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,11 +327,14 @@ def test_little_room_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_running_server_is_asked_for_the_test_entries(examine: Examine, house: House) -> None:
-    """Over UDP and TCP, for each zone."""
+    """Over UDP and TCP, for each zone; where it does answer, its database has to be there."""
     running = Running(house.file, "dns")
     try:
         running.wait_for("ready")
         found = examine()
+        for file in house.config.data.directory.glob("listings.sqlite3*"):
+            file.unlink()
+        bereft = examine()
     finally:
         status = running.stop()
 
@@ -257,6 +343,8 @@ def test_a_running_server_is_asked_for_the_test_entries(examine: Examine, house:
         assert found[f"dns 127.0.0.1:{house.dns_port} {way} bl.example"] == (
             "ok", "answers the test entries",
         )  # fmt: skip
+    assert bereft["database"][0] == "error"
+    assert "does not exist, and yet a server answers" in bereft["database"][1]
 
 
 @contextmanager

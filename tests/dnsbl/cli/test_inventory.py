@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -132,6 +134,39 @@ def test_a_long_table_is_cut_and_says_so(
     )
     assert (len(told.stdout.splitlines()), told.stderr) == (2 + rows, "")
     assert len(run_json("list")) == rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), ["192.0.2.1/32"]),
+        (("--exclusions",), ["192.0.2.9/32"]),
+    ],
+)
+def test_rows_that_name_no_network_are_counted(
+    run: Callable[..., Any],
+    run_json: Callable[..., Any],
+    database: Database,
+    arguments: tuple[str, ...],
+    expected: list[str],
+) -> None:
+    """Other clients can write host bits; the list does not pass over them in silence."""
+    listings.add(database, Listing("bl.example", parse("192.0.2.1"), "spam"))
+    exclude(database, Exclusion("bl.example", parse("192.0.2.9")))
+    with closing(sqlite3.connect(database.path)) as other, other:
+        for table in ("listings", "exclusions"):
+            other.executemany(
+                f"INSERT INTO {table} (zone, network, category) VALUES ('bl.example', ?, 'spam')",  # noqa: S608
+                [("192.0.2.3/30",), ("2001:db8:0:0::/64",)],
+            )
+
+    result = run("list", *arguments)
+
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "dnsbl: warning: left out: 2 rows cannot be served; `dnsbl check` says why\n"
+    )
+    assert [item["network"] for item in run_json("list", *arguments)] == expected
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_add_again_changes_what_is_given_and_keeps_the_other_texts(
     result = run("add", "192.0.2.1", "--reason", "new")
 
     listing = listings.get(database, "bl.example", parse("192.0.2.1"), "spam")
-    assert result.stdout == "192.0.2.1 listing updated in bl.example/spam\n"
+    assert result.stdout == "192.0.2.1 listing updated in bl.example/spam until it is removed\n"
     assert listing is not None
     assert (listing.reason, listing.source, listing.expires_at) == ("new", "trap", None)
 
@@ -141,7 +141,10 @@ def test_add_over_a_listing_that_has_expired_lists_anew(
         (("10.1.2.3",), "10.0.0.0/8 is private space (RFC 1918); --force"),
         (("8.0.0.0/5",), "10.0.0.0/8 is private space"),
         (("fd00::1",), "unique local space"),
+        (("127.0.0.1",), "127.0.0.1 is never listed"),
         (("127.0.0.1", "--force"), "127.0.0.1 is never listed"),
+        (("127.0.0.2",), "127.0.0.2 is a built-in test entry of bl.example (RFC 5782 §5); it is"),
+        (("::ffff:127.0.0.2", "--force"), "it is always listed"),
         (("192.0.2.1", "--for", "7"), "is not a duration"),
         (("192.0.2.1", "--for", "999999999d"), "is not between 1s and 3650d"),
         (("192.0.2.1", "--reason", "x" * 1001), "longer than 1000 characters"),

@@ -31,7 +31,7 @@ def test_portal_becomes_the_sidecar(house: House, monkeypatch: pytest.MonkeyPatc
 
     assert result.exit_code == 0
     assert executed == [
-        (sys.executable, [sys.executable, "-m", "api", "--config", str(house.file)])
+        (sys.executable, [sys.executable, "-P", "-m", "api", "--config", str(house.file)])
     ]  # fmt: skip
 
 
