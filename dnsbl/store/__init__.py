@@ -11,4 +11,5 @@ A change's path, in order:
 ``overdue``     whether anything has had its time
 ``keys``        secrets that have to outlive a restart
 ``audit``       who did what to which listing, and why
+``integrity``   whether the file is sound, and its rows belong together
 """

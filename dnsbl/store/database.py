@@ -278,7 +278,8 @@ def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
     except OSError as error:
         raise StoreError(f"{path.parent}: cannot be created: {error.strerror}") from None
     with contextlib.suppress(OSError):  # SQLite has something better to say of those
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        # O_EXCL: closing a file that SQLite has open in this process would drop its locks
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
     with explained(path):
         db = _connect(path, read_only=False, busy_timeout_s=busy_timeout_s)
         try:
@@ -356,18 +357,3 @@ def fitting(text: str, chars_max: int) -> str:
     """
     text = text[:chars_max].encode(errors="replace").decode()
     return "".join(char if char.isprintable() else " " for char in text)
-
-
-def integrity_problems(database: Database) -> list[str]:
-    """What SQLite's own checks find wrong with the file; empty if it is sound.
-
-    Raises DatabaseCorruptError where it is too damaged to be checked.
-    """
-    found = [str(row[0]) for row in database.rows("PRAGMA integrity_check(20)")]
-    orphans = database.rows(
-        'SELECT "table", parent, count(*) AS n FROM pragma_foreign_key_check GROUP BY 1, 2'
-    )
-    return [problem for problem in found if problem != "ok"] + [
-        f"{row['n']} rows of {row['table']} belong to rows of {row['parent']} that are gone"
-        for row in orphans
-    ]

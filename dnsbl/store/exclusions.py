@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from dnsbl.network import Network, NetworkError, parse_canonical
@@ -82,9 +82,12 @@ def covering_exclusions(database: Database, address: Network) -> list[Exclusion]
 
 
 def browse_exclusions(
-    database: Database, zone: str | None = None, limit: int = -1
+    database: Database,
+    zone: str | None = None,
+    limit: int = -1,
+    on_invalid: Callable[[NetworkError], None] | None = None,
 ) -> Iterator[Exclusion]:
-    """Exclusions one by one, ordered by zone and network text; a negative limit is none."""
+    """Exclusions one by one, as `listings.browse` has those."""
     for row in database.each(
         f"SELECT {_COLUMNS} FROM exclusions WHERE ? IS NULL OR zone = ? "
         "ORDER BY zone, network, category LIMIT ?",
@@ -92,8 +95,10 @@ def browse_exclusions(
     ):  # fmt: skip
         try:
             exclusion = _exclusion(row)
-        except NetworkError:
-            continue  # written by another client; never served
+        except NetworkError as error:
+            if on_invalid is not None:
+                on_invalid(error)
+            continue
         yield exclusion
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from dnsbl.network import Network, NetworkError, parse_canonical
@@ -155,9 +155,16 @@ def covering_entries(database: Database, zone: str, address: Network) -> list[En
 
 
 def browse(
-    database: Database, zone: str | None = None, category: str | None = None, limit: int = -1
+    database: Database,
+    zone: str | None = None,
+    category: str | None = None,
+    limit: int = -1,
+    on_invalid: Callable[[NetworkError], None] | None = None,
 ) -> Iterator[Listing]:
-    """Listings one by one, ordered by zone and network text; a negative limit is none."""
+    """Listings one by one, ordered by zone and network text; a negative limit is none.
+
+    Rows whose network is none are left out, each with a call of `on_invalid`.
+    """
     conditions: list[str] = []
     parameters: list[object] = []
     for column, value in (("zone", zone), ("category", category)):
@@ -171,8 +178,10 @@ def browse(
     ):  # fmt: skip
         try:
             listing = _listing(row)
-        except NetworkError:
-            continue  # `invalid` reports those
+        except NetworkError as error:
+            if on_invalid is not None:
+                on_invalid(error)
+            continue
         yield listing
 
 

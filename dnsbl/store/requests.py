@@ -248,6 +248,15 @@ def expire_overdue(database: Database, now: int, limit: int) -> list[int]:
     return ids
 
 
+def in_review(database: Database, after_id: int, limit: int) -> list[Request]:
+    """Requests that wait for an operator, from beyond an id on, in the order of ids."""
+    rows = database.rows(
+        "SELECT * FROM delist_requests WHERE state = 'review' AND id > ? ORDER BY id LIMIT ?",
+        after_id, limit,
+    )  # fmt: skip
+    return [_request(row) for row in rows]
+
+
 def in_states(database: Database) -> dict[State, int]:
     """How many requests are in each state, for metrics."""
     found = {

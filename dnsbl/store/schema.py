@@ -173,6 +173,7 @@ CREATE INDEX requests_by_domain ON delist_requests (mailbox_domain, created_at);
 CREATE INDEX requests_by_client ON delist_requests (client, created_at);
 CREATE INDEX requests_pending ON delist_requests (expires_at)
     WHERE state IN ('requested', 'mail_queued', 'mail_sent');
+CREATE INDEX requests_in_review ON delist_requests (id) WHERE state = 'review';
 
 -- Only the SHA-256 of a token is kept.
 CREATE TABLE delist_tokens (

@@ -74,7 +74,7 @@ def test_the_examples_do_what_is_said(house: House, database: Database) -> None:
         for command, _ in examples
     ]  # fmt: skip
 
-    assert len(examples) == 7
+    assert len(examples) == 8
     assert said == [shown for _, shown in examples]
     assert [str(item.network) for item in listings.browse(database)] == ["198.51.100.0/24"]
     assert [str(item.network) for item in exclusions.browse_exclusions(database)] == [
