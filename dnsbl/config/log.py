@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 
@@ -13,6 +14,21 @@ from dnsbl.config.settings import LogConfig
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+
+
+class EventLog(structlog.WriteLogger):
+    """Writes events for as long as they are taken.
+
+    A disk that is full, or a program that read them and is gone, costs the
+    events and nothing more: whoever logs goes on.
+    """
+
+    def msg(self, message: str) -> None:
+        """Writes one event, or passes over one that cannot be written."""
+        with contextlib.suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warning = error = critical = msg
 
 
 def configure(log: LogConfig) -> None:
@@ -33,6 +49,6 @@ def configure(log: LogConfig) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[log.level.upper()]
         ),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: EventLog(sys.stderr),
         cache_logger_on_first_use=False,
     )

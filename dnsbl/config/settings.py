@@ -150,7 +150,12 @@ def parse_endpoint(text: str) -> Endpoint:
     if not 1 <= port <= PORT_MAX:
         raise ValueError(f"the port is not from 1 to {PORT_MAX}")
     if address_text.startswith("[") and address_text.endswith("]"):
-        return Endpoint(str(ipaddress.IPv6Address(address_text[1:-1])), port)
+        address = ipaddress.IPv6Address(address_text[1:-1])
+        if address.scope_id is not None:
+            raise ValueError("it has a scope (%…), which cannot be listened on")
+        if address.ipv4_mapped is not None:
+            raise ValueError(f"it is an IPv4 address; write {address.ipv4_mapped}:{port}")
+        return Endpoint(str(address), port)
     return Endpoint(str(ipaddress.IPv4Address(address_text)), port)
 
 

@@ -25,6 +25,7 @@ ADDRESS_CHARS_MAX = 39
 
 DAY_S: Final = 86_400
 TTL_S_MAX = 7 * DAY_S  # RFC 5782 §4: TTLs suit the rate of change
+NAMESERVERS_MAX = 32  # all of them fit into one answer over TCP, whatever their names
 CATEGORIES_MAX = 64  # answers are a union: more would not fit one datagram
 
 _HOSTNAME_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.ASCII)
@@ -92,23 +93,32 @@ def parse_origin(text: str) -> str:
     return name
 
 
+def _parse_nameserver(text: str) -> str:
+    name = parse_hostname(text)
+    if name.rpartition(".")[2].isdigit():  # RFC 1123 §2.1 tells addresses from names by that
+        raise ValueError("it is an address; an NS record holds a name")
+    return name
+
+
 def parse_mailbox(text: str) -> str:
-    """An e-mail address as a configuration names it: local part, @, domain name."""
+    """An e-mail address as a configuration names it: local part, @, domain name.
+
+    The domain in lower case without the last dot, as `parse_hostname` gives it.
+    """
     local, at, domain = text.rpartition("@")
     if not at or len(local) > LOCAL_PART_OCTETS_MAX or not _DOT_STRING.fullmatch(local):
         raise ValueError("it is not of the form name@domain")
-    parse_hostname(domain)
-    return text
+    return f"{local}@{parse_hostname(domain)}"
 
 
 def _parse_hostmaster(text: str) -> str:
-    parse_mailbox(text)
+    mailbox = parse_mailbox(text)
     # RFC 1035 §8: in SOA the local part is one label
-    if len(text.rpartition("@")[0]) > LABEL_OCTETS_MAX:
+    if len(mailbox.rpartition("@")[0]) > LABEL_OCTETS_MAX:
         raise ValueError(f"what stands before the @ takes more than {LABEL_OCTETS_MAX} octets")
-    if len(text) + 2 > NAME_OCTETS_MAX:
+    if len(mailbox) + 2 > NAME_OCTETS_MAX:
         raise ValueError(f"as a name in SOA it takes more than {NAME_OCTETS_MAX} octets")
-    return text
+    return mailbox
 
 
 def _parse_answer(text: str) -> ipaddress.IPv4Address:
@@ -168,7 +178,7 @@ def read_zone(file: Path, public_url: str) -> ZoneConfig:
     zone = ZoneConfig(
         origin=origin,
         nameservers=table.parsed_each(
-            "nameservers", None, "a list of one or more host names", parse_hostname
+            "nameservers", None, "a list of one or more host names", _parse_nameserver
         ),
         hostmaster=table.parsed("hostmaster", None, "an e-mail address", _parse_hostmaster),
         ttl_s=table.whole("ttl_s", 300, "seconds", 1, TTL_S_MAX),
@@ -176,8 +186,12 @@ def read_zone(file: Path, public_url: str) -> ZoneConfig:
         categories=categories,
     )
     # RFC 2182 §5 wants several; a first trial has one. None would break resolvers.
-    if not zone.nameservers:
-        raise table.refuse("nameservers", "a list of one or more host names")
+    # RFC 2181 §5: none twice in a set of records.
+    names = len(zone.nameservers)
+    if not 1 <= names <= NAMESERVERS_MAX or len(set(zone.nameservers)) != names:
+        raise table.refuse(
+            "nameservers", f"a list of one or more host names, {NAMESERVERS_MAX} at most, each once"
+        )
     table.finish()
     return zone
 

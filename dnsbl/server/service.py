@@ -15,6 +15,7 @@ import structlog
 
 from dnsbl.config import Config
 from dnsbl.server.counters import Counters
+from dnsbl.server.descriptors import connections_max
 from dnsbl.server.endpoint import bind_tcp, bind_udp
 from dnsbl.server.respond import Responder
 from dnsbl.server.status import StatusFile
@@ -38,10 +39,18 @@ with contextlib.suppress(ImportError):  # not on every platform; asyncio's own l
     _new_loop = uvloop.new_event_loop
 
 
+class StoppedEarlyError(Exception):
+    """A signal came before the service was ready."""
+
+
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Runs a service to its end, on uvloop where that can be imported."""
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with (
+        contextlib.suppress(StoppedEarlyError),
+        asyncio.Runner(loop_factory=_new_loop) as runner,
+    ):
         runner.run(main)
+    _log.info("stopped")
 
 
 async def serve_dns(config: Config, on_ready: Callable[[], None] | None = None) -> None:
@@ -56,7 +65,6 @@ async def serve_dns(config: Config, on_ready: Callable[[], None] | None = None) 
         if on_ready is not None:
             on_ready()
         await stop.wait()
-    _log.info("stopped")
 
 
 async def serve_all(
@@ -83,12 +91,12 @@ async def serve_all(
                 on_ready()
 
         await Supervisor(sidecar or sidecar_command(config), sidecar_ready).run(stop)
-    _log.info("stopped")
 
 
 def sidecar_command(config: Config) -> list[str]:
     """The command that runs the sidecar, as a module of the same interpreter."""
-    return [sys.executable, "-m", "api", "--config", str(config.file)]
+    # -P: not what happens to be called `api` in the folder that this was started in
+    return [sys.executable, "-P", "-m", "api", "--config", str(config.file)]
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -104,7 +112,8 @@ def _stop_on_signals() -> asyncio.Event:
 async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[str, object]]:
     """The DNS server answers inside the block; gives what there is to say of it when it is ready.
 
-    Sets the event if it cannot go on, and then raises why at the end of the block.
+    Sets the event if it cannot go on, and then raises why at the end of the block. Raises
+    StoppedEarlyError where the event is set before it is ready.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     loop_name = type(asyncio.get_running_loop()).__module__.partition(".")[0]
@@ -117,7 +126,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     status = StatusFile(config.data.dns_status, zones, follower, counters, loop_name=loop_name)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(follower.close)
-        await follower.load()
+        await _unless_stopped(follower.load(), stop)
         sockets = _bind_all(config)
         await stack.enter_async_context(_in_background(follower.run(), stop))
         await stack.enter_async_context(_in_background(status.run(), stop))
@@ -129,6 +138,20 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
             "seq": follower.applied_seq,
             "entries": sum(len(zone.radix) for zone in zones),
         }
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Waits for the work to be done. Raises StoppedEarlyError where the event comes first."""
+    tasks = (asyncio.create_task(work), asyncio.create_task(stop.wait()))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not tasks[0].done():
+            raise StoppedEarlyError
+        await tasks[0]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _ensure_database(config: Config) -> None:
@@ -155,7 +178,7 @@ def _bind_all(config: Config) -> _Sockets:
 async def _listening(
     config: Config, responder: Responder, sockets: _Sockets
 ) -> AsyncIterator[None]:
-    tcp = TcpServer(responder, config.dns.tcp_idle_timeout_s, config.dns.tcp_connections_max)
+    tcp = TcpServer(responder, config.dns.tcp_idle_timeout_s, connections_max(config.dns))
     udp = [UdpServer(bound, responder) for bound in sockets[0]]
     try:
         for server in udp:

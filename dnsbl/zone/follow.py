@@ -89,7 +89,8 @@ class Follower:
             await future
 
     async def close(self) -> None:
-        """Closes the database."""
+        """Closes the database; gives up a load that is under way."""
+        self._source.stop()
         loop = asyncio.get_running_loop()
         closing = loop.run_in_executor(self._thread, self._source.close)
         self._thread.shutdown(wait=False)

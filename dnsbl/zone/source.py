@@ -69,6 +69,7 @@ class Source:
         self._data_version = 0
         self._last_seq = 0
         self._load_reason: str | None = "start"
+        self._stopped = False
 
     def news(self, applied: int, limit: int) -> Loaded | News | None:
         """What is new beyond a number of the journal, at most so many changes; None: nothing.
@@ -83,6 +84,10 @@ class Source:
         except BaseException:
             self._give_up()
             raise
+
+    def stop(self) -> None:
+        """Ends a load that is under way, from any thread; many rows take minutes."""
+        self._stopped = True
 
     def close(self) -> None:
         """Closes the connection."""
@@ -135,6 +140,8 @@ class Source:
         contents = Contents(self._configs, self._skipped)
         now = self._now()
         for change in journal.everything(database):
+            if self._stopped:
+                raise StoreError(f"{self._path}: was not read to its end")
             contents.apply(change, now)
         serials = journal.serials(database)
         first = journal.first_serial(database)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -76,3 +78,16 @@ def test_a_person_at_a_terminal_gets_no_json(
 
     assert "ready" in err
     assert not err.startswith("{")
+
+
+def test_events_that_cannot_be_written_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk behind the log is no reason for a service to end."""
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        configure(LogConfig("debug", "json"))
+        log = structlog.get_logger()
+
+        for event in (log.debug, log.info, log.warning, log.error, log.critical):
+            event("lost")
+        with contextlib.suppress(OSError):
+            full.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,8 @@ def refusal(house: House) -> Callable[[str], str]:
         ('[dns]\nlisten = ["127.0.0.1"]', "it has no port; write 127.0.0.1:5300 or [::1]:5300"),
         ('[dns]\nlisten = ["localhost:53"]', "got 'localhost:53'"),
         ('[dns]\nlisten = ["::1:53"]', "got '::1:53'"),
+        ('[dns]\nlisten = ["[fe80::1%lo]:53"]', "it has a scope (%…), which cannot be listened on"),
+        ('[dns]\nlisten = ["[::ffff:192.0.2.1]:53"]', "an IPv4 address; write 192.0.2.1:53"),
         ('[dns]\nlisten = ["127.0.0.1:0"]', "the port is not from 1 to 65535"),
         ('[portal]\nlisten = "127.0.0.1:65536"', "the port is not from 1 to 65535"),
         ('[portal]\nlisten = "[::1:80"', "portal.listen: expected an address with a port"),
@@ -310,7 +313,12 @@ def test_the_default_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_file() == Path("/etc/dnsbl/dnsbl.toml")
 
 
-@given(st.ip_addresses(), st.integers(1, 65_535))
+def is_mapped(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether it is an IPv4 address in IPv6 clothes, which is refused."""
+    return address.version == 6 and address.ipv4_mapped is not None
+
+
+@given(st.ip_addresses().filter(lambda address: not is_mapped(address)), st.integers(1, 65_535))
 def test_endpoints_read_back(address: object, port: int) -> None:
     """What an endpoint is written as is read as the same endpoint."""
     endpoint = Endpoint(str(address), port)

@@ -99,6 +99,9 @@ def test_a_zone_is_read(zone: Callable[[str], ZoneConfig]) -> None:
         ('["ns1.bl.example"]', "[]", "nameservers: expected a list of one or more host names"),
         ('["ns1.bl.example"]', '"ns1.bl.example"', "nameservers: expected a list of one or more"),
         ('["ns1.bl.example"]', '["ns1 bl"]', "nameservers: expected a list of one or more"),
+        ('["ns1.bl.example"]', '["a.example", "A.example."]', "32 at most, each once"),
+        ('["ns1.bl.example"]', str([f"ns{n}" for n in range(33)]), "32 at most, each once"),
+        ('["ns1.bl.example"]', '["192.0.2.53"]', "it is an address; an NS record holds a name"),
         ('"hostmaster@bl.example"', '"hostmaster"', "it is not of the form name@domain"),
         ('"hostmaster@bl.example"', '"@bl.example"', "it is not of the form name@domain"),
         ('"hostmaster@bl.example"', '"a@"', "the label '' is not"),
@@ -241,3 +244,8 @@ def test_other_mailboxes_are_refused(mailbox: str) -> None:
     """What would not fit a header or an SMTP command is refused."""
     with pytest.raises(ValueError, match=r"form name@domain|the label"):
         parse_mailbox(mailbox)
+
+
+def test_a_mailbox_has_no_last_dot() -> None:
+    """A domain may be written with it; in an SOA record it would be an empty label."""
+    assert parse_mailbox("Host.Master@BL.example.") == "Host.Master@bl.example"

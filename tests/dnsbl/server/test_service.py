@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
 import signal
 import socket
 import sqlite3
@@ -19,12 +21,22 @@ import dns.rcode
 import pytest
 from house import House
 
+from dnsbl.server.service import sidecar_command
 from dnsbl.store.database import open_writer
 
 TIMEOUT_S = 60
 
 # The service as `dnsbl dns` runs it; with a tiny program in the sidecar's place for `serve`.
 DNS = "from dnsbl.cli.serve import dns as command"
+# A database so large that reading it does not end.
+ENDLESS = """
+from dnsbl.store import journal
+def everything(database):
+    print("loading", flush=True)
+    while True:
+        yield journal.Change(0, "bl.example", "listing", "spam", None, None)
+journal.everything = everything
+"""
 SERVE = """
 from unittest import mock
 from dnsbl.server import service
@@ -89,12 +101,12 @@ def ask(house: House, name: str, rdtype: str = "A") -> dns.message.Message:
     return dns.query.udp(query, "127.0.0.1", timeout=TIMEOUT_S, port=house.dns_port)
 
 
-def insert(house: House) -> None:
+def insert(house: House, zone: str = "bl.example") -> None:
     """Lists 192.0.2.7 as any SQLite client would."""
     with closing(sqlite3.connect(house.config.data.database)) as connection, connection:
         connection.execute(
-            "INSERT INTO listings (zone, network, category) "
-            "VALUES ('bl.example', '192.0.2.7/32', 'spam')"
+            "INSERT INTO listings (zone, network, category) VALUES (?, '192.0.2.7/32', 'spam')",
+            [zone],
         )
 
 
@@ -233,3 +245,75 @@ def test_more_workers_than_served_are_said(house: House, start: Start) -> None:
 
     assert {"configured": 4, "workers": 1}.items() <= service.log[0].items()
     assert service.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_a_load(start: Start, number: signal.Signals) -> None:
+    """Before it is ready, too, a signal ends it in order; a load may take minutes."""
+    service = start(ENDLESS + DNS)
+    assert service.process.stdout is not None
+    service.process.stdout.readline()
+
+    assert service.stop(number) == 0
+    assert [line["event"] for line in service.log] == ["stopped"]
+
+
+def test_log_that_nobody_reads_ends_nothing(house: House, start: Start) -> None:
+    """A log whose reader is gone, or whose disk is full, costs its events and no answer."""
+    service = start()
+    service.wait_for("ready")
+    assert service.process.stderr is not None
+    service.process.stderr.close()
+
+    insert(house, "unknown.example")  # is skipped, and that is logged
+    insert(house)
+    while ask(house, "7.2.0.192.bl.example").rcode() == dns.rcode.NXDOMAIN:
+        assert service.process.poll() is None
+
+    service.process.terminate()
+    assert service.process.wait(TIMEOUT_S) == 0
+
+
+def test_clients_leave_descriptors_for_the_service(house: House, start: Start) -> None:
+    """Connections without end keep neither file nor database from being opened."""
+    limits = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
+    service = start(limits + DNS)
+    service.wait_for("ready")
+    limited = next(line for line in service.log if line["event"] == "tcp_connections_limited")
+
+    with contextlib.ExitStack() as clients:
+        for _ in range(100):
+            address = ("127.0.0.1", house.dns_port)
+            clients.enter_context(socket.create_connection(address, TIMEOUT_S))
+        while "refused" not in house.config.data.dns_status.read_text():
+            assert service.process.poll() is None
+
+        assert limited["connections"] < 100
+        assert service.stop() == 0
+    assert "status_unwritable" not in [line["event"] for line in service.log]
+
+
+def test_descriptors_suffice_for_the_connections(start: Start) -> None:
+    """The usual limit of open files, which is low, is raised to what the configuration needs."""
+    limits = (
+        "import resource; hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))\n"
+    )
+    service = start(limits + DNS)
+    service.wait_for("ready")
+
+    soft, _ = resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE)
+    assert soft > 1024
+    assert service.stop() == 0
+
+
+def test_sidecar_is_ours(house: House) -> None:
+    """Not a module that is called `api` too, in the folder where the operator happens to be."""
+    (house.folder / "api.py").write_text("raise SystemExit('another program')")
+    command = sidecar_command(house.config)
+    house.file.unlink()
+
+    ended = subprocess.run(command, cwd=house.folder, capture_output=True, text=True, check=False)
+
+    assert "another program" not in ended.stderr
+    assert "dnsbl.toml: cannot be read" in ended.stderr
