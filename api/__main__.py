@@ -79,7 +79,7 @@ def main() -> int:
         log.configure(config.log)
         asyncio.run(serve(config, supervised=os.environ.get(SUPERVISED_VARIABLE) == "1"))
     except DnsblError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"dnsbl: {error}\n")  # as the other commands say it
         return WRONG
     return 0
 

@@ -6,8 +6,6 @@ a line in the audit, in short transactions between which pages get their turn.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,9 +15,8 @@ import structlog
 from api.truth import Truth
 from dnsbl.store import audit, exclusions, listings, overdue, requests
 from dnsbl.store.audit import Act
-from dnsbl.store.database import Database, StoreError
+from dnsbl.store.database import Database
 
-ROUND_S: Final = 1.0
 BATCH_ROWS: Final = 500  # a transaction of so many rows takes some milliseconds
 
 ACTOR: Final = "expiry"
@@ -40,45 +37,25 @@ class Ended:
 
 
 class Expiry:
-    """Runs until it is stopped; `now` gives Unix seconds."""
+    """`now` gives Unix seconds."""
 
     def __init__(self, truth: Truth, now: Callable[[], float]) -> None:
         self._truth = truth
         self._now = now
-        self._stopping = asyncio.Event()
 
-    def stop(self) -> None:
-        """`run` returns after the batch under way."""
-        self._stopping.set()
-
-    async def run(self) -> None:
-        """A round each second, until stopped. A round that fails is tried again."""
-        while not self._stopping.is_set():
-            try:
-                await self.round()
-            except StoreError as error:
-                structlog.get_logger().error("expiry_delayed", error=str(error))
-            except Exception:  # noqa: BLE001  # a bug of ours must not end all expiry
-                structlog.get_logger().exception("expiry_crashed")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ROUND_S):
-                    await self._stopping.wait()
-
-    async def round(self) -> None:
-        """Ends all that has had its time. Raises StoreError; what was committed stays so."""
+    async def round(self) -> bool:
+        """Ends a batch of what has had its time; whether there is more. Raises StoreError."""
         # Asked first of the reader: the writer's lock is not taken each second for nothing.
         if not await self._truth.read(overdue.is_anything_overdue, int(self._now())):
-            return
-        while not self._stopping.is_set():
-            ended = await self._truth.write(end_overdue, int(self._now()))
-            structlog.get_logger().info(
-                "expired",
-                listings=ended.listings,
-                exclusions=ended.exclusions,
-                requests=ended.requests,
-            )
-            if not ended.more:
-                return
+            return False
+        ended = await self._truth.write(end_overdue, int(self._now()))
+        structlog.get_logger().info(
+            "expired",
+            listings=ended.listings,
+            exclusions=ended.exclusions,
+            requests=ended.requests,
+        )
+        return ended.more
 
 
 def end_overdue(database: Database, now: int) -> Ended:

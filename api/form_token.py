@@ -2,7 +2,8 @@
 
 A hidden field carries when the form was made, and an HMAC over that, the form's
 purpose and who it was made for. The secret lives in the database, so that a form
-opened before a restart is still good after it.
+opened before a restart is still good after it; it is read anew with each
+database that is opened.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from typing import Final
+
+from dnsbl.store import keys
+from dnsbl.store.database import Database
 
 FORM_TOKEN_VALID_S: Final = 6 * 3600
 SECRET_NAME: Final = "form_token_secret"  # noqa: S105  # its name in the database, not the secret
@@ -28,11 +32,15 @@ class Standing(enum.Enum):
 
 
 class FormTokens:
-    """Mints and checks form tokens; `now` gives Unix seconds."""
+    """Mints and checks form tokens, once a secret was read; `now` gives Unix seconds."""
 
-    def __init__(self, secret: bytes, now: Callable[[], float]) -> None:
-        self._secret = secret
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._secret = b""
         self._now = now
+
+    def read_secret(self, database: Database) -> None:
+        """Takes the database's secret, made where there is none. Raises StoreError."""
+        self._secret = keys.get_or_create(database, SECRET_NAME)
 
     def mint(self, purpose: str, holder: str) -> str:
         """The value of a hidden field, good for this purpose and holder."""
@@ -49,6 +57,7 @@ class FormTokens:
         return Standing.VALID if -_CLOCK_SKEW_S <= age_s <= FORM_TOKEN_VALID_S else Standing.STALE
 
     def _mac(self, issued_at: str, purpose: str, holder: str) -> str:
+        assert self._secret, "no secret was read yet"
         signed = f"{issued_at}|{purpose}|{holder}".encode()
         digest = hmac.digest(self._secret, signed, hashlib.sha256)
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -31,6 +31,21 @@ class Mailbox:
 
 def parse(text: str) -> Mailbox:
     """A mailbox as a person writes it. Raises MailboxError with a sentence for that person."""
+    mailbox_text = _one(text)
+    try:
+        checked = _validated(mailbox_text)
+    except email_validator.EmailNotValidError:
+        raise MailboxError(_wrong_half(mailbox_text)) from None
+    ascii_text = checked.ascii_email
+    if ascii_text is None or len(ascii_text) > MAILBOX_CHARS_MAX:
+        raise MailboxError("The e-mail address cannot be written in ASCII, as our mail needs it.")
+    local, _, domain = ascii_text.rpartition("@")
+    untagged = local.partition("+")[0] or local
+    return Mailbox(ascii_text, f"{untagged}@{domain}".lower(), domain.lower())
+
+
+def _one(text: str) -> str:
+    """What may be one mailbox, by its looks."""
     text = text.strip()
     if not text:
         raise MailboxError("Please enter the e-mail address that received the error.")
@@ -38,20 +53,34 @@ def parse(text: str) -> Mailbox:
         raise MailboxError("The e-mail address holds characters that cannot be printed.")
     if len(text) > MAILBOX_CHARS_MAX:
         raise MailboxError(f"The e-mail address is longer than {MAILBOX_CHARS_MAX} characters.")
-    try:
-        # test_environment: names under .test are for trials like this program's first one
-        checked = email_validator.validate_email(
-            text,
-            check_deliverability=False,
-            allow_smtputf8=False,
-            strict=True,
-            test_environment=True,
+    if "@" not in text:
+        raise MailboxError(
+            "An e-mail address has an @ between its two halves, as in postmaster@example.com."
         )
-    except email_validator.EmailNotValidError as error:
-        raise MailboxError(str(error)) from None
-    ascii_text = checked.ascii_email
-    if ascii_text is None or len(ascii_text) > MAILBOX_CHARS_MAX:
-        raise MailboxError("The e-mail address cannot be written in ASCII, as our mail needs it.")
-    local, _, domain = ascii_text.rpartition("@")
-    untagged = local.partition("+")[0] or local
-    return Mailbox(ascii_text, f"{untagged}@{domain}".lower(), domain.lower())
+    if text.count("@") > 1:
+        raise MailboxError("One e-mail address goes into a request; this has more than one @.")
+    return text
+
+
+def _validated(text: str) -> email_validator.ValidatedEmail:
+    # test_environment: names under .test are for trials like this program's first one
+    return email_validator.validate_email(
+        text,
+        check_deliverability=False,
+        allow_smtputf8=False,
+        strict=True,
+        test_environment=True,
+    )
+
+
+def _wrong_half(text: str) -> str:
+    """Which half is to be looked at: a plain name before the same domain would do, or not."""
+    domain = text.rpartition("@")[2]
+    try:
+        _validated(f"postmaster@{domain}")
+    except email_validator.EmailNotValidError:
+        return "What stands after the @ is no domain that mail can go to, such as example.com."
+    return (
+        "What stands before the @ is no name of a mailbox: at most 64 letters from a to z, digits, "
+        "and signs such as a dot, a hyphen or a plus."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Mapping
@@ -14,13 +15,15 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from dnsbl.config import Config
+from dnsbl.config import Config, ZoneConfig
 from dnsbl.store.requests import masked
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"
 
 _SPANS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_SEVERAL_LISTS: Final = "Blocklist removal"  # what stands for the name where no one zone does
+_WITHIN_IPV6: Final = re.compile(r"(?<=[0-9a-f:]):(?=[0-9a-f:])")
 _MAILBOX: Final = re.compile(r"[^\s@<>\"?&]+@[^\s@<>\"?&]+")
 
 
@@ -37,12 +40,14 @@ class Pages:
             keep_trailing_newline=True,
         )
         self._environment.filters.update(
-            moment=moment, span=span, contact=contact_link, masked=masked, plain=plain_moment
-        )
+            moment=moment, span=span, contact=contact_link, masked=masked, plain=plain_moment,
+            breakable=breakable, contact_of=functools.partial(contact_of, config),
+        )  # fmt: skip
         self._environment.globals.update(
             root=urlsplit(config.portal.public_url).path,
-            # RFC 6471 §2.2.2: there is always an address for other matters
-            contact=config.portal.contact or config.zones[0].hostmaster,
+            brand=brand(config),
+            contact=contact_of(config, config.zones[0]),
+            contact_of=functools.partial(contact_of, config),
             zones=config.zones,
             style_version=_version(STATIC_FOLDER / "portal.css"),
         )
@@ -69,6 +74,16 @@ class Pages:
         return self._environment.get_template(template).render(values)
 
 
+def brand(config: Config) -> str:
+    """Whose pages and mails these are: the zone where there is one."""
+    return config.zones[0].origin if len(config.zones) == 1 else _SEVERAL_LISTS
+
+
+def contact_of(config: Config, zone: ZoneConfig) -> str:
+    """Whom to write to about a zone (RFC 6471 §2.2.2: there is always somebody)."""
+    return config.portal.contact or zone.hostmaster
+
+
 def plain_moment(at: int) -> str:
     """A time as people write it, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%-d %B %Y, %H:%M UTC")
@@ -91,6 +106,11 @@ def span(seconds: int) -> str:
         if len(words) == 2 or (words and not count):  # noqa: PLR2004  # finer would be noise
             break
     return " ".join(words)
+
+
+def breakable(text: str) -> Markup:
+    """Text whose IPv6 addresses a narrow page breaks after a colon, and nowhere else if it can."""
+    return Markup(":<wbr>").join(_WITHIN_IPV6.split(text))
 
 
 def contact_link(contact: str) -> Markup:

@@ -15,7 +15,7 @@ from aiohttp import web
 from api import http_log
 from api.app import build
 from api.expiry import Expiry
-from api.form_token import SECRET_NAME, FormTokens
+from api.form_token import FormTokens
 from api.lock import Lock
 from api.mail.carrier import Carrier
 from api.mail.delivery import Delivery
@@ -23,11 +23,12 @@ from api.mail.file import FileCarrier
 from api.mail.smtp import SmtpCarrier
 from api.metrics import Metrics
 from api.pages import Pages
+from api.review import Review
+from api.rounds import Rounds
 from api.services import Services
 from api.truth import WRITE_WAIT_S, Truth
 from dnsbl.config import Config
 from dnsbl.errors import DnsblError
-from dnsbl.store import keys
 
 FINISH_WITHIN_S: Final = 10.0  # what a page under way gets to finish in, at the end
 
@@ -52,13 +53,19 @@ class Sidecar:
     ) -> None:
         self._config = config
         self._now = now
-        self.truth = Truth(config.data.database, write_wait_s)
+        self._form_tokens = FormTokens(now)
+        self.truth = Truth(config.data.database, write_wait_s, self._form_tokens.read_secret)
         self._metrics = Metrics()
         self._pages = Pages(config)
         self.delivery = Delivery(
             config, self.truth, _carrier(config), self._pages, self._metrics, now
         )
         self.expiry = Expiry(self.truth, now)
+        self.review = Review(self.truth, config, now)
+        self._rounds = [
+            Rounds("expiry", self.expiry.round),
+            Rounds("review", self.review.round),
+        ]
         self._workers: list[asyncio.Task[None]] = []
         self._ending = contextlib.AsyncExitStack()
 
@@ -69,13 +76,12 @@ class Sidecar:
             stack.callback(lock.release)
             stack.push_async_callback(self.truth.close)
             await self.truth.open()
-            secret = await self.truth.write(keys.get_or_create, SECRET_NAME)
             # Last in, first out: no new visitors, then the workers, then the database.
             stack.push_async_callback(self._stop_workers)
-            await self._listen(stack, secret)
+            await self._listen(stack)
             self._workers = [
                 asyncio.create_task(self.delivery.run(), name="delivery"),
-                asyncio.create_task(self.expiry.run(), name="expiry"),
+                *(asyncio.create_task(each.run(), name=each.name) for each in self._rounds),
             ]
             self._ending = stack.pop_all()
         return self
@@ -88,13 +94,13 @@ class Sidecar:
     ) -> None:
         await self._ending.__aexit__(kind, error, trace)
 
-    async def _listen(self, stack: contextlib.AsyncExitStack, secret: bytes) -> None:
+    async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
         services = Services(
             config=self._config,
             truth=self.truth,
             now=self._now,
             pages=self._pages,
-            form_tokens=FormTokens(secret, self._now),
+            form_tokens=self._form_tokens,
             metrics=self._metrics,
             mail_queued=self.delivery.wake,
             faults=self.faults,
@@ -118,7 +124,8 @@ class Sidecar:
 
     async def _stop_workers(self) -> None:
         self.delivery.stop()
-        self.expiry.stop()
+        for each in self._rounds:
+            each.stop()
         for ended in await asyncio.gather(*self._workers, return_exceptions=True):
             if isinstance(ended, BaseException):
                 structlog.get_logger().error("worker_crashed", exc_info=ended)

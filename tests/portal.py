@@ -200,10 +200,11 @@ class Portal:
         *,
         reason: str = "spam trap",
         expires_at: int | None = None,
+        zone: str = "bl.example",
     ) -> None:
         """Lists a network."""
         listing = Listing(
-            "bl.example", parse(network), category, reason,
+            zone, parse(network), category, reason,
             listed_at=self.clock.at - 86_400, expires_at=expires_at,
         )  # fmt: skip
         await self.sidecar.truth.write(listings.add, listing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from dnsbl.store.outbox import Mail
@@ -20,17 +21,23 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The other side has the mail; its reply."""
+    """The other side has the mail; its reply. ``file``: where it was written instead of sent."""
 
     reply: str
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not this time; the reply, and whether it is the operator who has to mend something."""
+    """Not this time; the reply, and whether it is the operator who has to mend something.
+
+    ``reply`` is shown to the requester: the server's, beginning with its code,
+    or a sentence of ours. ``detail`` is for the log alone.
+    """
 
     reply: str
     operator_fault: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from email.utils import format_datetime
 from typing import Final
 
 from api.client_address import shortened
-from api.pages import Pages
-from api.portal.findings import Finding
+from api.pages import Pages, brand, contact_of
+from api.portal.findings import Finding, asks_operator
 from dnsbl.config import Config
 from dnsbl.network import parse
 from dnsbl.store.outbox import Mail
@@ -22,6 +22,10 @@ from dnsbl.store.requests import Request
 
 LINE_CHARS_MAX: Final = 78  # RFC 5322 §2.1.1
 
+SUBJECT_CHARS_MAX: Final = LINE_CHARS_MAX - len("Subject: ") - len(" from ")  # it stays one line
+DISPLAY_NAME_CHARS_MAX: Final = 64  # with the sender's address it takes two lines at most
+
+_SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -38,16 +42,28 @@ def compose(
 
     Lines hold at most 78 characters, but for a link that is longer by itself.
     """
+    zones = list(dict.fromkeys(finding.zone for finding in findings)) or list(config.zones)
+    lists = _lists([zone.origin for zone in zones])
+    asks = asks_operator(findings)
+    act = "your request to delist" if asks else "the delisting of"
+    subject = f"Confirm {act} {request.address}"
+    if len(subject) + len(lists) <= SUBJECT_CHARS_MAX:
+        subject += f" from {lists}"
     values = {
         "request": request,
         "findings": findings,
+        "reasons": [_plain(finding.listing.reason) for finding in findings],
+        "lists": f"the blocklist{'' if len(zones) == 1 else 's'} {lists}",
+        "write_to": _plain(contact_of(config, zones[0])),
+        "asks_operator": asks,
+        "subject": subject,
         "link": f"{config.portal.public_url}/confirm/{token}",
         "asked_from": shortened(parse(request.client)).text,
     }
     message = EmailMessage(policy=SMTP)
-    message["From"] = Address(addr_spec=config.mail.sender)
+    message["From"] = Address(_display_name(config), addr_spec=config.mail.sender)
     message["To"] = Address(addr_spec=request.mailbox)
-    message["Subject"] = f"Confirm the delisting of {request.address}"
+    message["Subject"] = subject
     message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
     message["Message-ID"] = mail.message_id
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5
@@ -59,6 +75,27 @@ def compose(
     message.add_alternative(html, subtype="html", charset=charset, cte=encoding)
     message["Content-Language"] = request.language
     return message.as_bytes()
+
+
+def _lists(origins: Sequence[str]) -> str:
+    """The names of lists, few enough for a subject: "a, b and 3 more"."""
+    named, more = origins[:2], len(origins) - 2
+    if more > 0:
+        return f"{', '.join(named)} and {more} more"
+    return " and ".join(named)
+
+
+def _display_name(config: Config) -> str:
+    """What a mail program shows as the sender, in ASCII."""
+    name = brand(config)
+    if len(config.zones) == 1:
+        name = f"{name} blocklist"
+    return name if len(name) <= DISPLAY_NAME_CHARS_MAX else "Blocklist"
+
+
+def _plain(text: str) -> str:
+    """Text of an operator's or a feed's as one line, without links: the mail holds ours alone."""
+    return _SCHEME.sub("", " ".join(text.split()))
 
 
 def _encoding(content: str) -> tuple[str, str]:

@@ -165,7 +165,7 @@ class Delivery:
             return await self._carrier.carry(envelope)
         except Exception:  # noqa: BLE001  # a bug of ours: reported, and tried again as others are
             structlog.get_logger().exception("mail_crashed", mail_id=mail.id)
-            return Deferred("this portal made a mistake with the mail", operator_fault=True)
+            return Deferred("This portal made a mistake with the mail", operator_fault=True)
 
     def _prepare(self, database: Database, mail: Mail, token: bytes) -> _Prepared | None:
         """What the mail is composed of, its token kept; None where it is not to be sent now."""
@@ -192,6 +192,9 @@ class Delivery:
     def _settle(self, database: Database, mail: Mail, request: Request, outcome: Outcome) -> None:
         """Notes how it went, with the request's state, in one transaction."""
         now = int(self._now())
+        kept = outbox.of_request(database, request.id)
+        if kept is None or kept.message_id != mail.message_id:
+            return  # another database stands in the place of the one that the mail was read from
         match outcome:
             case Accepted(reply):
                 if outbox.settle(database, mail.id, "sent", reply, now=now):
@@ -210,24 +213,24 @@ class Delivery:
 
     def _report(self, mail: Mail, outcome: Outcome) -> None:
         log = structlog.get_logger().bind(
-            mail_id=mail.id,
-            request_id=mail.request_id,
-            attempt=mail.attempts + 1,
-            reply=outcome.reply,
+            mail_id=mail.id, request_id=mail.request_id, attempt=mail.attempts + 1
         )
         match outcome:
-            case Accepted():
+            case Accepted(reply, None):
                 self._metrics.mails.labels("accepted").inc()
-                log.info("mail_sent")
-            case Deferred(operator_fault=operator_fault):
+                log.info("mail_sent", reply=reply)
+            case Accepted(_, file):
+                self._metrics.mails.labels("accepted").inc()
+                log.info("mail_written", file=str(file))
+            case Deferred(reply, operator_fault, detail):
                 self._metrics.mails.labels("deferred").inc()
                 if operator_fault:
-                    log.error("mail_transport_faulty")
+                    log.error("mail_transport_faulty", reply=reply, detail=detail)
                 else:
-                    log.warning("mail_deferred")
-            case Refused():
+                    log.warning("mail_deferred", reply=reply, detail=detail)
+            case Refused(reply):
                 self._metrics.mails.labels("refused").inc()
-                log.warning("mail_refused")
+                log.warning("mail_refused", reply=reply)
 
 
 def _move(database: Database, request_id: int, to: State, now: int, note: str) -> None:
@@ -239,12 +242,15 @@ def _move(database: Database, request_id: int, to: State, now: int, note: str) -
 
 def _discreet(outcome: Outcome, mailbox: str) -> Outcome:
     """The outcome with the mailbox masked in the server's words: they are shown and logged."""
-    reply = re.sub(re.escape(mailbox), masked(mailbox), outcome.reply, flags=re.IGNORECASE)
-    reply = "".join(char if char.isprintable() else " " for char in reply)
+
+    def said(words: str) -> str:
+        words = re.sub(re.escape(mailbox), masked(mailbox), words, flags=re.IGNORECASE)
+        return "".join(char if char.isprintable() else " " for char in words)
+
     match outcome:
-        case Accepted():
-            return Accepted(reply)
-        case Deferred(operator_fault=operator_fault):
-            return Deferred(reply, operator_fault)
-        case Refused():
-            return Refused(reply)
+        case Accepted(reply, file):
+            return Accepted(said(reply), file)
+        case Deferred(reply, operator_fault, detail):
+            return Deferred(said(reply), operator_fault, said(detail))
+        case Refused(reply):
+            return Refused(said(reply))

@@ -7,8 +7,6 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-import structlog
-
 from api.mail.carrier import Accepted, Deferred, Envelope, Outcome
 from dnsbl.store.outbox import Mail
 
@@ -27,15 +25,9 @@ class FileCarrier:
         try:
             await asyncio.to_thread(_write, path, envelope.message)
         except OSError as error:
-            reply = f"{self.unsent_reply(envelope.mail)}: {error.strerror}"
-            return Deferred(reply, operator_fault=True)
-        structlog.get_logger().info(
-            "mail_written",
-            mail_id=envelope.mail.id,
-            request_id=envelope.mail.request_id,
-            path=str(path),
-        )
-        return Accepted(self.unsent_reply(envelope.mail))
+            detail = f"{path}: {error.strerror}"
+            return Deferred("The mail could not be written", operator_fault=True, detail=detail)
+        return Accepted(self.unsent_reply(envelope.mail), path)
 
     def unsent_reply(self, mail: Mail) -> str:
         """Where the file stands, or would, relative to the data directory."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import ssl
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -35,7 +36,11 @@ class SmtpCarrier:
         try:
             password = await asyncio.to_thread(_password, self._smtp.password_file)
         except (OSError, ValueError) as error:
-            return Deferred(f"the password file cannot be read: {error}", operator_fault=True)
+            return Deferred(
+                "This portal cannot log in to the mail server",
+                operator_fault=True,
+                detail=f"the password file cannot be read: {error}",
+            )
         client = aiosmtplib.SMTP(
             hostname=self._smtp.host,
             port=self._smtp.port,
@@ -73,7 +78,8 @@ def _outcome(error: Exception) -> Outcome:
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         error = error.recipients[0]  # a mail has one
     if not isinstance(error, aiosmtplib.SMTPResponseException):
-        return Deferred(str(error) or type(error).__name__, _needs_operator(error))
+        detail = str(error) or type(error).__name__
+        return Deferred(_sentence(error), _needs_operator(error), detail)
     reply = f"{error.code} {error.message}".strip()
     if error.code in _AUTHENTICATION or not isinstance(
         error, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError
@@ -83,9 +89,34 @@ def _outcome(error: Exception) -> Outcome:
     return Refused(reply) if error.code in _PERMANENT else Deferred(reply)
 
 
+def _sentence(error: Exception) -> str:
+    """What went wrong before the server said anything, for who waits for the mail.
+
+    Names no host of ours, nor what Python said.
+    """
+    if _is_tls(error):
+        return "No secure connection to the mail server could be made (TLS)"
+    if isinstance(error, TimeoutError):
+        return "The mail server did not answer in time"
+    if isinstance(error, aiosmtplib.SMTPServerDisconnected):
+        return "The mail server closed the connection"
+    if isinstance(error, OSError):
+        return "The mail server could not be reached"
+    return "The mail server does not offer what this portal is set up to use"
+
+
 def _needs_operator(error: Exception) -> bool:
-    """Whether it is no mere trouble of the network: STARTTLS or AUTH not offered, a bad value."""
-    return isinstance(error, aiosmtplib.SMTPNotSupported | ValueError)
+    """Whether it is no mere trouble of the network: TLS or AUTH not to be had, a bad value."""
+    return _is_tls(error) or not isinstance(error, OSError)
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    """Whether the cause is TLS: a certificate that nobody vouches for, a CA file that is away."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError | FileNotFoundError | PermissionError):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _password(file: Path | None) -> str | None:

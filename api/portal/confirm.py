@@ -14,6 +14,7 @@ from api.form_token import Standing as FormStanding
 from api.origin import is_from_our_page
 from api.portal import delisting
 from api.portal.delisting import Looked, Pressed, Standing
+from api.portal.findings import asks_operator
 from api.portal.status import KEY
 from api.services import SERVICES, Services
 from api.zone_check import Checked
@@ -129,6 +130,7 @@ async def _shown(
         {
             "request": looked.request,
             "findings": looked.findings,
+            "asks_operator": asks_operator(looked.findings),
             "form_token": services.form_tokens.mint(_purpose(token), ""),
             "error": error,
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,20 @@ class Finding:
     text: str
     exact: bool
 
+    @property
+    def at_once(self) -> bool:
+        """Whether a press of the button takes it off, without an operator.
+
+        Out of a network the address is taken by a grace exclusion, if its
+        category has one.
+        """
+        return self.category.delist == "self" and (self.exact or self.category.grace_s > 0)
+
+    @property
+    def for_operator(self) -> bool:
+        """Whether a press of the button asks an operator."""
+        return self.category.delist != "never" and not self.at_once
+
 
 def find(database: Database, config: Config, address: Network, now: float) -> list[Finding]:
     """What lists the address, in the order of the configuration; what nothing serves is left out.
@@ -60,14 +75,24 @@ def find(database: Database, config: Config, address: Network, now: float) -> li
     return found
 
 
-def last_changes(database: Database, address: Network) -> dict[tuple[str, str, str], int]:
-    """When each listing that covers the address was last changed: by zone, network, category."""
-    changed: dict[tuple[str, str, str], int] = {}
+def asks_operator(findings: Iterable[Finding]) -> bool:
+    """Whether a press of the button could do no more than ask an operator."""
+    found = list(findings)
+    return any(finding.for_operator for finding in found) and not any(
+        finding.at_once for finding in found
+    )
+
+
+def last_changes(database: Database, address: Network) -> dict[tuple[str, str, str], int | None]:
+    """When listings that cover the address were changed: by zone, network and category.
+
+    None where the last that happened to one was its listing.
+    """
+    changed: dict[tuple[str, str, str], int | None] = {}
     for happening in journal.history(database, address, _HISTORY_ROWS):  # the newest first
         if happening.kind == "listing":
-            changed.setdefault(
-                (happening.zone, happening.network, happening.category), happening.at
-            )
+            key = (happening.zone, happening.network, happening.category)
+            changed.setdefault(key, happening.at if happening.op == "changed" else None)
     return changed
 
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from api.client_address import client_network
-from api.portal.findings import Finding, find, is_test_entry, last_changes
+from api.portal.findings import Finding, asks_operator, find, is_test_entry, last_changes
 from api.services import SERVICES, Services
-from dnsbl.config import Config
+from dnsbl.config import Config, ZoneConfig
 from dnsbl.network import Network, NetworkError, parse_address
 from dnsbl.store.database import Database
 
 FORM_PURPOSE = "request"
 _FIELD_CHARS_MAX = 320  # of what is shown again in a field
+_SHOWN_CHARS_MAX = 60  # and in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,16 @@ class Look:
     is_test_entry: bool
 
     @property
+    def asks_operator(self) -> bool:
+        """Whether a request for the address can do no more than ask an operator."""
+        return asks_operator(finding for finding, _ in self.findings)
+
+    @property
+    def zones(self) -> list[ZoneConfig]:
+        """The zones that list the address, each once."""
+        return list(dict.fromkeys(finding.zone for finding, _ in self.findings))
+
+    @property
     def ways(self) -> set[str]:
         """How the listings may be delisted: some of "self", "review", "never"."""
         return {finding.category.delist for finding, _ in self.findings}
@@ -33,7 +44,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The form as it is shown: what stands in its fields, and what is wrong with them."""
+    """The form as it is shown: what stands in its fields, and what is wrong with them.
+
+    ``errors`` are by field; "form" is the whole of it, "look_up" the form that only looks.
+    """
 
     ip: str = ""
     email: str = ""
@@ -50,19 +64,28 @@ def parse_ip_field(text: str) -> Network:
         text = text[1:-1]
     if not text:
         raise NetworkError("Please enter the IP address that the error names.")
-    return parse_address(text)
+    try:
+        return parse_address(text)
+    except NetworkError:
+        shown = text if len(text) <= _SHOWN_CHARS_MAX else f"{text[:_SHOWN_CHARS_MAX]}…"
+        raise NetworkError(
+            f"{shown} is not an IP address; write one such as 192.0.2.1 or 2001:db8::1."
+        ) from None
 
 
 async def page(request: web.Request) -> web.Response:
-    """`GET /`, with `?ip=` prefilled and looked up."""
+    """`GET /`, with `?ip=` prefilled and looked up.
+
+    The form that only looks has a field of another name, so that one field of a page is `ip`.
+    """
     services = request.app[SERVICES]
-    ip = request.query.get("ip", "")
+    ip = request.query.get("ip") or request.query.get("address", "")
     if not ip.strip():
         return form_page(services, request, Filled())
     try:
         address = parse_ip_field(ip)
     except NetworkError as error:
-        return form_page(services, request, Filled(ip, errors={"ip": str(error)}), status=400)
+        return form_page(services, request, Filled(ip, errors={"look_up": str(error)}), status=400)
     look = await services.truth.read(look_up, services.config, address, services.now())
     return form_page(services, request, Filled(address.text), look)
 
@@ -73,8 +96,8 @@ def look_up(database: Database, config: Config, address: Network, now: float) ->
     findings: list[tuple[Finding, int | None]] = []
     for finding in find(database, config, address, now):
         listing = finding.listing
-        at = changed.get((listing.zone, str(listing.network), listing.category))
-        findings.append((finding, at if at is not None and at > listing.listed_at else None))
+        key = (listing.zone, str(listing.network), listing.category)
+        findings.append((finding, changed.get(key)))
     return Look(address, findings, is_test_entry(config, address))
 
 
@@ -86,7 +109,7 @@ def form_page(
     *,
     status: int = 200,
 ) -> web.Response:
-    """The form, with what is known of an address above it."""
+    """The form, with what is known of an address above it, or else one that only looks."""
     client = client_network(request, services.config.portal.trusted_proxies)
     return services.pages.page(
         "lookup.html",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from aiohttp import web
 
 from api.portal.delisting import token_hash
-from api.portal.findings import Finding, find
+from api.portal.findings import Finding, asks_operator, find
 from api.services import SERVICES
 from dnsbl.config import Config
 from dnsbl.network import parse_address
@@ -21,6 +22,7 @@ KEY = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 # How often the page looks again by itself: quickly while the mail is on its way, then seldom.
 _REFRESH_QUEUED_S = 3
 _REFRESH_SENT_S = 15
+_REFRESH_SELDOM_S = 60
 
 
 async def page(request: web.Request) -> web.Response:
@@ -37,9 +39,6 @@ async def page(request: web.Request) -> web.Response:
     state = asked.state
     if state in PENDING and asked.expires_at <= now:
         state = State.EXPIRED  # whatever the expiry has got to
-    refresh_s = None
-    if state in PENDING:
-        refresh_s = _REFRESH_SENT_S if state is State.MAIL_SENT else _REFRESH_QUEUED_S
     return services.pages.page(
         "status.html",
         {
@@ -47,11 +46,27 @@ async def page(request: web.Request) -> web.Response:
             "state": state,
             "mail": mail,
             "findings": findings,
-            "refresh_s": refresh_s,
+            "refresh_s": _refresh_s(state, mail, now),
+            "sender": services.config.mail.sender,
+            "asks_operator": asks_operator(findings),
             "transport": services.config.mail.transport,
             "ttl_s": max(zone.ttl_s for zone in services.config.zones),
         },
     )
+
+
+def _refresh_s(state: State, mail: Mail | None, now: float) -> int | None:
+    """After how many seconds the page is worth another look; None where nothing will change."""
+    if state in (State.REVIEW, State.COOLDOWN):
+        return _REFRESH_SELDOM_S
+    if state not in PENDING:
+        return None
+    if state is State.MAIL_SENT:
+        return _REFRESH_SENT_S
+    if mail is None or mail.attempts == 0:
+        return _REFRESH_QUEUED_S
+    until_next_s = math.ceil(mail.next_attempt_at - now) + 1  # the attempt itself takes its time
+    return min(_REFRESH_SELDOM_S, max(_REFRESH_QUEUED_S, until_next_s))
 
 
 def _read(

@@ -198,8 +198,11 @@ async def test_without_grace_an_operator_takes_it_out_of_a_network(portal: Porta
     """A category that allows no exclusion: the address goes to an operator, and nothing changes."""
     await portal.add("203.0.113.0/24", "strict")
 
-    page = await portal.press(await portal.link(ADDRESS))
+    link = await portal.link(ADDRESS)
+    promised = await portal.fetch(link)
+    page = await portal.press(link)
 
+    assert "at once" not in promised.text
     assert "With an operator" in page.text
     assert await states(portal) == {State.REVIEW: 1}
     assert await portal.sidecar.truth.read(covering_exclusions, parse(ADDRESS)) == []
@@ -230,6 +233,24 @@ async def test_what_needs_an_operator_waits_for_one(portal: Portal) -> None:
         State.REVIEW,
         "delisted: spam in bl.example; an operator decides: policy in bl.example",
     )
+
+
+async def test_a_press_that_only_asks_promises_nothing_else(portal: Portal) -> None:
+    """Mail, page and result of a listing that an operator decides about say so."""
+    await portal.add(ADDRESS, "policy")
+    link = await portal.link(ADDRESS)
+    (mail,) = portal.house.config.data.outbox.glob("*.eml")
+
+    page = await portal.fetch(link)
+    done = await portal.press(link)
+
+    assert "Subject: Confirm your request to delist" in mail.read_text()
+    assert "Ask for the removal of" in page.text
+    assert "goes to an operator" in page.text
+    assert "at once" not in page.text
+    assert page.has_button("Delist IP")
+    assert "Your request is with an operator now" in done.text
+    assert "The status page that you saw after\nSubmit" in done.text
 
 
 async def test_what_is_never_removed_stays(portal: Portal) -> None:

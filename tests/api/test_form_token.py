@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from portal import Clock
 
 from api.form_token import FORM_TOKEN_VALID_S, FormTokens, Standing
-
-SECRET = bytes(32)
+from dnsbl.store.database import Database, open_writer
 
 
 @pytest.fixture
-def tokens(clock: Clock) -> FormTokens:
-    """Made with a known secret."""
-    return FormTokens(SECRET, clock)
+def tokens(clock: Clock, database: Database) -> FormTokens:
+    """Made with the secret of the house's database."""
+    tokens = FormTokens(clock)
+    tokens.read_secret(database)
+    return tokens
 
 
 @pytest.mark.parametrize(
@@ -35,7 +39,9 @@ def test_a_token_is_good_for_its_time(
     assert tokens.check(token, "request", "192.0.2.1/32") is standing
 
 
-def test_a_token_is_good_for_its_purpose_and_holder_alone(tokens: FormTokens, clock: Clock) -> None:
+def test_a_token_is_good_for_its_purpose_and_holder_alone(
+    tokens: FormTokens, clock: Clock, tmp_path: Path
+) -> None:
     """Another form, another client or another secret makes it a forgery."""
     token = tokens.mint("request", "192.0.2.1/32")
     issued_at, _, mac = token.partition(".")
@@ -43,7 +49,9 @@ def test_a_token_is_good_for_its_purpose_and_holder_alone(tokens: FormTokens, cl
     assert tokens.check(token, "confirm", "192.0.2.1/32") is Standing.FORGED
     assert tokens.check(token, "request", "192.0.2.2/32") is Standing.FORGED
     assert tokens.check(f"{int(issued_at) + 1}.{mac}", "request", "192.0.2.1/32") is Standing.FORGED
-    other = FormTokens(b"x" * 32, clock)
+    other = FormTokens(clock)
+    with closing(open_writer(tmp_path / "other.sqlite3")) as database:
+        other.read_secret(database)
     assert other.check(token, "request", "192.0.2.1/32") is Standing.FORGED
 
 

@@ -54,7 +54,7 @@ async def test_a_mailbox_gets_three_mails_an_hour(portal: Portal) -> None:
     page = await portal.ask("203.0.113.3", "me+y@a.example")
 
     assert page.status == 429
-    assert "3 mails in 1 hour" in page.text
+    assert "has been sent its 3 mails for this hour." in page.text
     assert page.headers["Retry-After"] == str(3600 - 180)
     portal.clock.at += 3600 - 180
     assert (await portal.ask("203.0.113.3", "me+y@a.example")).status == 303
@@ -74,7 +74,7 @@ async def test_a_client_gets_five_requests_an_hour_across_a_restart(
         page = await portal.ask("203.0.113.5", "me@d5.example")
 
     assert page.status == 429
-    assert "5 requests in 1 hour" in page.text
+    assert "Your network has used its 5 requests for this hour." in page.text
 
 
 async def test_a_forged_forwarded_for_does_not_evade_limits(house: House, clock: Clock) -> None:

@@ -3,18 +3,89 @@
 from __future__ import annotations
 
 import pytest
-from portal import START, Portal
+from house import ZONE_TEXT, House
+from portal import START, Clock, Portal
+
+from dnsbl.network import parse
+from dnsbl.store import listings
 
 DAY_S = 86_400
 
 
-async def test_a_form_has_the_promised_fields(portal: Portal) -> None:
-    """`email` and `ip`, each once, and the button Submit; `?ip=` is filled in."""
+@pytest.mark.parametrize("is_listed", [True, False])
+async def test_a_form_has_the_promised_fields(portal: Portal, *, is_listed: bool) -> None:
+    """`email` and `ip`, and the button Submit; `?ip=` is filled in."""
+    if is_listed:
+        await portal.add("203.0.113.7")
+
     page = await portal.fetch("/?ip=203.0.113.7")
 
-    form = page.form("Submit")
-    assert page.text.count('name="ip"') == page.text.count('name="email"') == 1
-    assert (form.fields["ip"], form.fields["email"]) == ("203.0.113.7", "")
+    fields = page.form("Submit").fields
+    assert set(fields) == {"form_token", "email", "ip"}
+    assert (fields["ip"], fields["email"]) == ("203.0.113.7", "")
+
+
+async def test_an_address_is_looked_up_without_a_mailbox(portal: Portal) -> None:
+    """A form with nothing but an address, on the first page and beside an answer, there empty."""
+    await portal.add("203.0.113.7")
+
+    first = (await portal.fetch("/")).form("Look up")
+    found = await portal.fetch(f"{first.action}?address=203.0.113.7")
+    other = (await portal.fetch("/?ip=203.0.113.8")).form("Look up")
+
+    assert first.fields == other.fields == {"address": ""}
+    assert "Listed</span>" in found.text
+    assert not found.has_button("Look up")
+    assert 'href="/">Look at another address' in found.text
+
+
+@pytest.mark.parametrize("path", ["/", "/?ip=203.0.113.7", "/?ip=203.0.113.8"])
+async def test_every_look_up_page_has_one_form_to_send(portal: Portal, path: str) -> None:
+    """Listed or not: each of its fields stands once on the page, and in sight."""
+    await portal.add("203.0.113.7")
+
+    page = await portal.fetch(path)
+
+    assert set(page.form("Submit").fields) == {"form_token", "email", "ip"}
+    assert [page.text.count(f'name="{name}"') for name in ("email", "ip")] == [1, 1]
+    assert "<details" not in page.text
+
+
+async def test_a_change_is_told_and_an_addition_is_not(portal: Portal) -> None:
+    """When a listing was updated since it was listed, and nothing of an earlier one's life."""
+    told: list[bool] = []
+    for reason in ("spam trap", "another trap", "", "spam trap"):
+        if reason:
+            await portal.add("203.0.113.7", reason=reason)
+        else:
+            network = parse("203.0.113.7")
+            await portal.sidecar.truth.write(listings.remove, "bl.example", network, "spam")
+        told.append("Last updated" in (await portal.fetch("/?ip=203.0.113.7")).text)
+
+    assert told == [False, True, False, False]
+
+
+async def test_each_zone_has_its_own_contact_and_no_zone_the_brand(
+    house: House, clock: Clock
+) -> None:
+    """Several zones: whom to write to goes with the listing; the top of the page is neutral."""
+    for name in ("a", "b"):
+        house.write_zone(
+            ZONE_TEXT.replace("bl.example", f"{name}.example").replace('"self"', '"never"'),
+            f"{name}.example",
+        )
+    async with Portal(house, clock) as portal:
+        for name in ("a", "b"):
+            await portal.add(f"203.0.113.{ord(name)}", zone=f"{name}.example")
+        pages = [await portal.fetch(f"/?ip=203.0.113.{ord(name)}") for name in ("a", "b")]
+        policy = await portal.fetch("/policy")
+
+    for name, other, page in (("a", "b", pages[0]), ("b", "a", pages[1])):
+        assert f"hostmaster@{name}.example" in page.text
+        assert f"hostmaster@{other}.example" not in page.text
+        assert "</span>Blocklist removal</a>" in page.text
+    for name in ("a", "b", "bl"):
+        assert f"hostmaster@{name}.example" in policy.text
 
 
 async def test_a_listing_is_told_in_full(portal: Portal) -> None:
@@ -85,6 +156,7 @@ async def test_a_bad_address_is_said_with_the_form_kept(portal: Portal, ip: str)
     page = await portal.fetch(f"/?ip={ip}")
 
     assert page.status == 400
+    assert "is not an IP address; write one such as 192.0.2.1 or 2001:db8::1" in page.text
     assert 'role="alert"' in page.text
     assert "<script" not in page.text
     assert page.has_button("Submit")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.mailbox import Mailbox, parse
+from api.mailbox import Mailbox, MailboxError, parse
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,25 @@ from api.mailbox import Mailbox, parse
 def test_a_mailbox_is_counted_without_its_tag_and_case(text: str, mailbox: Mailbox) -> None:
     """Mail goes to what was written; limits count what it comes down to."""
     assert parse(text) == mailbox
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "Please enter"),
+        ("postmaster", "has an @ between its two halves"),
+        ("a@b@a.example", "more than one @"),
+        ("a..b@a.example", "What stands before the @"),
+        (f"{'a' * 65}@a.example", "What stands before the @"),
+        ("j\N{LATIN SMALL LETTER O WITH DIAERESIS}rg@a.example", "What stands before the @"),
+        ("a@b", "What stands after the @"),
+        ("a@-b.example", "What stands after the @"),
+        ("a@localhost", "What stands after the @"),
+        ("a@[192.0.2.1]", "What stands after the @"),
+        ("<a@a.example>", "What stands after the @"),
+    ],
+)
+def test_what_is_wrong_is_said_of_the_half_that_is(text: str, sentence: str) -> None:
+    """In words of our own, with where to look."""
+    with pytest.raises(MailboxError, match=sentence):
+        parse(text)

@@ -129,4 +129,4 @@ def test_what_cannot_be_used_is_said_in_one_line(house: House, start: Start, wha
 
     assert process.returncode == 2
     assert log.count("\n") == 1
-    assert named in log
+    assert log.startswith(f"dnsbl: {named}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.pages import contact_link, moment, span
+from api.pages import breakable, contact_link, moment, span
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,19 @@ def test_a_moment_is_told_to_people_and_programs() -> None:
     assert moment(1_800_000_000) == (
         '<time datetime="2027-01-15T08:00:00Z">15 January 2027, 08:00 UTC</time>'
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("2001:db8::1", "2001:<wbr>db8:<wbr>:<wbr>1"),
+        ("203.0.113.7", "203.0.113.7"),
+        ("<b>: see https://a.example/", "&lt;b&gt;: see https://a.example/"),
+    ],
+)
+def test_an_address_may_be_broken_after_its_colons(text: str, html: str) -> None:
+    """And nothing else is; escaped."""
+    assert breakable(text) == html
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ async def held(portal: Portal) -> int:
     return sum((await portal.sidecar.truth.read(requests.in_states)).values())
 
 
-async def test_a_request_leads_to_a_status_page_of_its_own(portal: Portal) -> None:
+async def test_a_request_leads_to_a_status_page_of_its_own(
+    portal: Portal, log: list[EventDict]
+) -> None:
     """303 to an address that cannot be guessed; the page there tells of mail and mailbox."""
     await portal.add(ADDRESS)
 
@@ -37,6 +39,10 @@ async def test_a_request_leads_to_a_status_page_of_its_own(portal: Portal) -> No
     assert "p…@sender.example" in page.text
     assert "postmaster@" not in page.text
     assert "outbox/20270115T080000Z-1.eml" in page.text
+    assert "it comes from delist@bl.example" in page.text
+    events = {event["event"]: event for event in log}
+    assert events["mail_written"]["file"].endswith("/data/outbox/20270115T080000Z-1.eml")
+    assert "mail_sent" not in events
     assert 'http-equiv="refresh"' in page.text
     assert page.headers["Cache-Control"] == "no-store"
 

@@ -106,6 +106,34 @@ def test_answers_go_on_while_the_database_is_locked_or_ruined(
     assert rcode(house, "4.113.0.203") == dns.rcode.NXDOMAIN
 
 
+def test_portal_and_dns_turn_to_a_restored_copy(
+    house: House,
+    serve: Callable[..., Running],
+    dnsbl: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """A copy put in the file's place: both tell what it lists, and a delisting changes it."""
+    serve(house.file)
+    database = house.config.data.database
+    assert dnsbl(house.file, "add", "203.0.113.3").returncode == 0
+    copy = database.with_name("copy")
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    assert dnsbl(house.file, "add", "203.0.113.4").returncode == 0
+    assert becomes(house, "4.113.0.203", dns.rcode.NOERROR)
+
+    for file in database.parent.glob(f"{database.name}*"):
+        file.unlink()
+    copy.replace(database)
+
+    assert "Not listed" in visitor.fetch(f"{house.portal_url}/?ip=203.0.113.4").text
+    assert becomes(house, "4.113.0.203", dns.rcode.NXDOMAIN)
+    assert rcode(house, "3.113.0.203") == dns.rcode.NOERROR
+    answer = visitor.request(house.portal_url, "203.0.113.3", "postmaster@sender.example")
+    assert answer.status == 303
+    assert "Delisted" in visitor.press(link_in_file(house.config.data.outbox)).text
+    assert becomes(house, "3.113.0.203", dns.rcode.NXDOMAIN)
+
+
 def test_every_metric_is_documented(house: House, serve: Callable[..., Running]) -> None:
     """What the portal offers to Prometheus is what docs/operation.md names, no more and no less."""
     serve(house.file)

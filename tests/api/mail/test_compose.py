@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import email
 import email.policy
+import html
 import re
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
-from house import House
+from house import ZONE_TEXT, House
 from portal import START
 
 from api.mail.compose import compose
 from api.pages import Pages
 from api.portal.findings import Finding
 from dnsbl.config import Config
+from dnsbl.config.zonefile import Delist
 from dnsbl.network import parse
 from dnsbl.store.listings import Listing
 from dnsbl.store.outbox import Mail
@@ -32,13 +35,29 @@ def request(mailbox: str = "me@sender.example", address: str = "203.0.113.7") ->
     )  # fmt: skip
 
 
-def composed(config: Config, asked: Request) -> bytes:
-    """The mail of a request for a listed address."""
-    zone = config.zones[0]
-    network = parse(asked.address)
-    listing = Listing(zone.origin, network, "spam")
-    finding = Finding(zone, zone.categories[0], listing, "", exact=True)
-    return compose(config, Pages(config), MAIL, asked, [finding], TOKEN, START)
+def composed(
+    config: Config, asked: Request, *, reason: str = "", network: str = "", delist: Delist = "self"
+) -> bytes:
+    """The mail of a request for an address that each zone lists."""
+    listed = parse(network or asked.address)
+    findings = [
+        Finding(
+            zone,
+            replace(zone.categories[0], delist=delist),
+            Listing(zone.origin, listed, "spam", reason),
+            "",
+            exact=not network,
+        )
+        for zone in config.zones
+    ]
+    return compose(config, Pages(config), MAIL, asked, findings, TOKEN, START)
+
+
+def body(message: bytes, kind: str = "plain") -> str:
+    """One of the alternatives, with its line breaks as blanks."""
+    part = parsed(message).get_body((kind,))
+    assert part is not None
+    return " ".join(part.get_content().split())
 
 
 def parsed(message: bytes) -> EmailMessage:
@@ -53,9 +72,9 @@ def test_headers_say_who_what_when_and_that_a_program_wrote(house: House) -> Non
     message = parsed(composed(house.config, request()))
 
     assert dict(message.items()) | {"Content-Type": ""} == {
-        "From": "delist@bl.example",
+        "From": '"bl.example blocklist" <delist@bl.example>',
         "To": "me@sender.example",
-        "Subject": "Confirm the delisting of 203.0.113.7",
+        "Subject": "Confirm the delisting of 203.0.113.7 from bl.example",
         "Date": "Fri, 15 Jan 2027 08:00:00 +0000",
         "Message-ID": "<abc@bl.example>",
         "Auto-Submitted": "auto-generated",
@@ -66,7 +85,7 @@ def test_headers_say_who_what_when_and_that_a_program_wrote(house: House) -> Non
 
 
 def test_text_and_html_hold_one_link(house: House) -> None:
-    """Both alternatives name the same link, each once, and what it is for."""
+    """Both alternatives show the same link, and what it is for; HTML is its own link's text."""
     message = parsed(composed(house.config, request()))
 
     for kind in ("plain", "html"):
@@ -74,9 +93,14 @@ def test_text_and_html_hold_one_link(house: House) -> None:
         assert part is not None
         text = part.get_content()
         links = re.findall(r"https?://[^\s\"<>]+", text)
-        assert links == [f"{house.portal_url}/confirm/{TOKEN}"]
-        for words in ("203.0.113.7", "spam in bl.example", "198.51.100.0/24", "This was not"):
-            assert words in text.replace("&rdquo;", "").replace("\n", " ")
+        assert set(links) == {f"{house.portal_url}/confirm/{TOKEN}"}
+        assert len(links) == (1 if kind == "plain" else 2)
+        words = " ".join(text.split())
+        for said in (
+            "the blocklist bl.example", "203.0.113.7", "spam in bl.example", "198.51.100.0/24",
+            "This was not me", "hostmaster@bl.example",
+        ):  # fmt: skip
+            assert said in words
         assert "198.51.100.77" not in text
 
 
@@ -125,3 +149,65 @@ def test_a_long_public_address_stays_in_one_piece(house: House) -> None:
     part = message.get_body(("plain",))
     assert part is not None
     assert f"\n{long_url}/confirm/{TOKEN}\n" in part.get_content().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_reason_and_network_are_told(house: House, kind: str) -> None:
+    """Why it is listed, and as what where that is more than the address; no link but our own."""
+    message = composed(
+        house.config,
+        request(),
+        reason="spam trap,\r\nsee HTTPS://evidence.example/1 & <more>",
+        network="203.0.113.0/24",
+    )
+
+    text = html.unescape(body(message, kind))
+    assert "spam trap, see evidence.example/1 & <more>" in text
+    assert "203.0.113.0/24" in text
+    assert set(re.findall(r"https?://[^\s\"<>]+", text, re.IGNORECASE)) == {
+        f"{house.portal_url}/confirm/{TOKEN}"
+    }
+
+
+def test_a_mail_to_ask_an_operator_says_so(house: House) -> None:
+    """Where no press removes anything, subject and text promise no removal."""
+    message = composed(house.config, request(), delist="review")
+
+    assert parsed(message)["Subject"] == (
+        "Confirm your request to delist 203.0.113.7 from bl.example"
+    )
+    for kind in ("plain", "html"):
+        assert "An operator decides" in body(message, kind)
+        assert "To have it removed" not in body(message, kind)
+
+
+def test_several_lists_are_named(house: House) -> None:
+    """Those that list the address, the first two by name, under a neutral sender's name."""
+    for origin in ("b.test", "c.test"):
+        house.write_zone(ZONE_TEXT.replace("bl.example", origin), origin)
+
+    composed_ = composed(house.config, request(address="192.0.2.1"))
+
+    message = parsed(composed_)
+    assert message["Subject"] == (
+        "Confirm the delisting of 192.0.2.1 from b.test, bl.example and 1 more"
+    )
+    assert "the blocklists b.test, bl.example and 1 more" in body(composed_)
+    assert message["From"].addresses[0].display_name == "Blocklist removal"
+
+
+def test_a_list_of_a_long_name_keeps_lines_short(house: House) -> None:
+    """Only what cannot be broken, a sender's address of 195 characters say, exceeds its line."""
+    origin = ".".join(["b" * 46] * 4)
+    house.write_zone(ZONE_TEXT.replace("bl.example", origin), origin)
+    (house.folder / "zones" / "bl.example.toml").unlink()
+
+    message = composed(house.config, request(), reason="Spam \N{EM DASH} ja " * 60)
+
+    long = [line for line in message.split(b"\r\n") if len(line) > 78]
+    assert all(origin.encode() in line for line in long)
+    assert max(map(len, long)) < 998  # RFC 5321 §4.5.3.1.6
+    assert message.isascii()
+    assert parsed(message)["Subject"] == "Confirm the delisting of 203.0.113.7"
+    assert origin in body(message)
+    assert parsed(message)["From"].addresses[0].addr_spec == f"delist@{origin}"

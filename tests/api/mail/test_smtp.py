@@ -102,7 +102,7 @@ async def test_a_server_that_hangs_is_left_after_the_timeout(
 
         mail = await portal.attempted(1)
 
-        assert (mail.state, "Timed out" in mail.reply) == ("queued", True)
+        assert (mail.state, mail.reply) == ("queued", "The mail server did not answer in time")
     server.close()
     for writer in hung:
         writer.close()
@@ -214,12 +214,13 @@ async def test_starttls_and_login(house: House, clock: Clock, guarded: Guarded) 
 
 
 @pytest.mark.parametrize(
-    ("fault", "reply"),
+    ("fault", "reply", "detail"),
     [
-        ("password", "535"),
-        ("no password file", "password file cannot be read"),
-        ("certificate", "certificate verify failed"),
-        ("no STARTTLS", "not supported"),
+        ("password", "535 ", ""),
+        ("no password file", "This portal cannot log in", "password file cannot be read"),
+        ("certificate", "No secure connection", "certificate verify failed"),
+        ("no CA file", "No secure connection", "No such file"),
+        ("no STARTTLS", "The mail server does not offer", "not supported"),
     ],
 )
 async def test_what_the_operator_has_to_mend_is_tried_again(
@@ -230,6 +231,7 @@ async def test_what_the_operator_has_to_mend_is_tried_again(
     smtp_port: int,
     fault: str,
     reply: str,
+    detail: str,
     log: list[EventDict],
 ) -> None:
     """A wrong password, CA or server loses no mail, and is told at once without the password."""
@@ -239,16 +241,23 @@ async def test_what_the_operator_has_to_mend_is_tried_again(
             (house.folder / "password").write_text("wrong\n")
         case "no password file":
             (house.folder / "password").unlink()
+        case "no CA file":
+            (house.folder / "certificate.pem").unlink()
         case "certificate":
             house.file.write_text(text.replace('ca_file = "certificate.pem"', ""))
         case _:
             house.file.write_text(text.replace(str(guarded.port), str(smtp_port)))
     async with Portal(house, clock) as portal:
-        await portal.asked()
+        path = await portal.asked()
 
         mail = await portal.attempted(1)
+        status = await portal.fetch(path)
 
         assert mail.state == "queued"
-        assert reply in mail.reply
+        assert mail.reply.startswith(reply)
+        assert mail.reply in status.text
+        assert not detail or detail not in status.text
+        (faulty,) = [event for event in log if event["event"] == "mail_transport_faulty"]
+        assert detail in faulty["detail"]
         assert (guarded.mails, server.mails) == ([], [])
         assert "pa ss" not in str(log)
