@@ -50,8 +50,7 @@ def _answer_in_zone(zone: Zone, question: Question, now: float) -> Answer:
     below, apex = _split(question.labels, len(zone.labels))
     if not below:
         return _answer_types(zone, question, apex, _apex_records(zone, apex))
-    networks = readings(below)
-    for network in networks:
+    for network in readings(below):
         if network.is_address:
             listed = zone.decide(network, now)
             if listed:
@@ -61,7 +60,7 @@ def _answer_in_zone(zone: Zone, question: Question, now: float) -> Answer:
         # that minimise names ask for those above an address, and believe it.
         elif zone.exists(network, now):
             return _negative(zone, apex, Rcode.NOERROR)
-    return _negative(zone, apex, Rcode.NXDOMAIN)
+    return _negative(zone, apex, Rcode.NOERROR if zone.has_host(below) else Rcode.NXDOMAIN)
 
 
 def _split(labels: Labels, origin_labels: int) -> tuple[Labels, Labels]:
@@ -146,7 +145,7 @@ def _ttl(ttl_s: int, deciding: Iterable[Entry], now: float) -> int:
     for entry in deciding:
         if entry.expires_at is not None:
             ttl_s = min(ttl_s, int(entry.expires_at - now))
-    return max(1, ttl_s)
+    return ttl_s
 
 
 def strings(text: bytes) -> tuple[bytes, ...]:

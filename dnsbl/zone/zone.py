@@ -29,6 +29,7 @@ class Zone:
         self.radix = Radix()
         self.serial = serial
         self._tests: Final = _test_entries(config)
+        self._hosts: Final = _hosts(config, self.labels)
 
     def decide(self, network: Network, now: float) -> dict[str, Entry]:
         """The listing that decides for each category in which the address or prefix is listed.
@@ -41,6 +42,14 @@ class Zone:
         if test is not None:
             return dict(test)
         return decide(self.radix.covering(network), now)
+
+    def has_host(self, below: Labels) -> bool:
+        """Whether a name below the origin is that of a name server, or stands above one.
+
+        Such a name exists, whatever is known of it: NXDOMAIN for the zone's own
+        server would make resolvers drop the zone.
+        """
+        return tuple(label.lower() for label in below) in self._hosts
 
     def exists(self, prefix: Network, now: float) -> bool:
         """Whether any address of the prefix may be listed: by what covers it, or lies in it."""
@@ -77,6 +86,17 @@ class Zones:
                 if (zone := self._by_labels.get(suffix)) is not None:
                     return zone
         return None
+
+
+def _hosts(config: ZoneConfig, origin: Labels) -> frozenset[Labels]:
+    """The names of name servers inside the zone, and those above them, without the origin."""
+    found: set[Labels] = set()
+    for name in config.nameservers:
+        labels = tuple(label.encode() for label in name.split("."))
+        if labels[-len(origin) :] == origin:
+            below = labels[: -len(origin)]
+            found.update(below[start:] for start in range(len(below)))
+    return frozenset(found)
 
 
 def _test_entries(config: ZoneConfig) -> dict[Network, dict[str, Entry]]:

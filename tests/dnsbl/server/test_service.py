@@ -285,7 +285,8 @@ def test_clients_leave_descriptors_for_the_service(house: House, start: Start) -
         for _ in range(100):
             address = ("127.0.0.1", house.dns_port)
             clients.enter_context(socket.create_connection(address, TIMEOUT_S))
-        while "refused" not in house.config.data.dns_status.read_text():
+        status = house.config.data.dns_status
+        while not (status.exists() and "refused" in status.read_text()):
             assert service.process.poll() is None
 
         assert limited["connections"] < 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -258,7 +259,7 @@ def test_exclusion_decides_for_its_category() -> None:
 
 
 def test_no_answer_outlives_its_listing() -> None:
-    """The TTL ends with the earliest of the listings that decide; 1 s at least; all alike."""
+    """The TTL ends with the earliest of the listings that decide; all are alike."""
     place = Place(config(SPAM, POLICY))
     place.list("192.0.2.7", "spam", expires_at=NOW + 100)
     place.list("192.0.2.0/24", "policy", expires_at=NOW + 20)
@@ -269,10 +270,21 @@ def test_no_answer_outlives_its_listing() -> None:
         }
 
     assert ttls(NOW) == {20}
-    assert ttls(NOW + 19.5) == {1}
+    assert ttls(NOW + 19.5) == {0}  # RFC 1035 §3.2.1: not to be kept
     assert ttls(NOW + 20) == {80}
     assert texts(place.ask("7.2.0.192.bl.example", now=NOW + 20)) == ["A 127.0.0.2"]
     assert is_nxdomain(place.ask("7.2.0.192.bl.example", now=NOW + 100))
+
+
+def test_a_name_server_inside_the_zone_exists() -> None:
+    """No data for its name and for those above it; after NXDOMAIN resolvers drop the zone."""
+    zone = replace(config(), nameservers=("ns1.eu.bl.example", "ns2.example.net"))
+    place = Place(zone)
+
+    assert is_no_data(place.ask("Ns1.eu.bl.example"))
+    assert is_no_data(place.ask("eu.bl.example", Type.AAAA))
+    assert is_nxdomain(place.ask("ns2.bl.example"))
+    assert is_nxdomain(place.ask("www.ns1.eu.bl.example"))
 
 
 def test_exclusion_that_expired_excludes_no_longer() -> None:
