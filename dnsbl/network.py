@@ -31,7 +31,11 @@ _IPV4_TEXT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
 
 
 class NetworkError(DnsblError):
-    """A text that is not a network, or not one that may be listed."""
+    """A text that is not a network."""
+
+
+class NotListableError(DnsblError):
+    """A network that is one, and is refused all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +222,12 @@ def reserved_name(network: Network) -> str | None:
 def check_listable(network: Network, *, force: bool = False) -> None:
     """Whether an operator may list this network.
 
-    Raises NetworkError for the whole of a family, forced or not (RFC 5782 §7),
+    Raises NotListableError for the whole of a family, forced or not (RFC 5782 §7),
     and for private or reserved space unless forced (RFC 6471 §3.5).
     """
     if network.length == 0:
-        raise NetworkError(f"{network} is the whole of IPv{network.family}; it is never listed")
+        raise NotListableError(f"{network} is the whole of IPv{network.family}; it is never listed")
     if not force and (name := reserved_name(network)):
-        raise NetworkError(f"{network.text} is not listed: {name}; --force lists it all the same")
+        raise NotListableError(
+            f"{network.text} is not listed: {name}; --force lists it all the same"
+        )

@@ -20,7 +20,7 @@ from dnsbl.cli.scope import (
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, ZoneConfig, load
 from dnsbl.errors import DnsblError
-from dnsbl.network import Network, NetworkError
+from dnsbl.network import Network, NotListableError
 from dnsbl.store import audit, exclusions
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
@@ -63,9 +63,11 @@ class BuiltInEntryError(DnsblError):
 
 
 def check_excludable(zone: ZoneConfig, network: Network) -> None:
-    """Raises NetworkError for a whole family, BuiltInEntryError for a built-in test entry."""
+    """Raises NotListableError for a whole family, BuiltInEntryError for a built-in test entry."""
     if network.length == 0:
-        raise NetworkError(f"{network} is the whole of IPv{network.family}; it is never excluded")
+        raise NotListableError(
+            f"{network} is the whole of IPv{network.family}; it is never excluded"
+        )
     if is_built_in(zone, network):
         raise BuiltInEntryError(
             f"{network.text} is a test entry of {zone.origin} (RFC 5782 §5); it is never excluded"

@@ -23,7 +23,7 @@ from dnsbl.config import load
 from dnsbl.errors import DnsblError
 from dnsbl.formats.lookalike import HEAD_OCTETS, lookalike
 from dnsbl.formats.plain import BadLine, Line, read
-from dnsbl.network import NetworkError, check_listable
+from dnsbl.network import NotListableError, check_listable
 from dnsbl.store import audit, listings
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
@@ -107,7 +107,7 @@ def wanted(feed: IO[bytes], terms: Terms, tally: Tally) -> Iterator[Listing]:
 def _unlistable(line: Line, *, force: bool) -> BadLine | None:
     try:
         check_listable(line.network, force=force)
-    except NetworkError as error:
+    except NotListableError as error:
         return BadLine(line.number, str(error))
     return None
 

@@ -20,7 +20,7 @@ from dnsbl.cli.scope import (
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, ZoneConfig, load
 from dnsbl.errors import DnsblError
-from dnsbl.network import Network, NetworkError, check_listable
+from dnsbl.network import Network, NotListableError, check_listable
 from dnsbl.store import audit, listings
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
@@ -132,11 +132,11 @@ def _exclusion_warning(database: Database, listing: Listing, now: int) -> str | 
 
 
 def check_not_built_in(zone: ZoneConfig, network: Network) -> None:
-    """Raises NetworkError for what RFC 5782 §5 decides: a row would change nothing."""
+    """Raises NotListableError for what RFC 5782 §5 decides: a row would change nothing."""
     if network == NEVER_LISTED:
-        raise NetworkError(f"{network.text} is never listed (RFC 5782 §5), --force or not")
+        raise NotListableError(f"{network.text} is never listed (RFC 5782 §5), --force or not")
     if is_built_in(zone, network):
-        raise NetworkError(
+        raise NotListableError(
             f"{network.text} is a built-in test entry of {zone.origin} (RFC 5782 §5); "
             "it is always listed"
         )

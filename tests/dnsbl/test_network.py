@@ -14,6 +14,7 @@ from dnsbl.network import (
     Family,
     Network,
     NetworkError,
+    NotListableError,
     check_listable,
     parse,
     parse_address,
@@ -286,7 +287,7 @@ def test_special_space_is_not_listed_unless_forced(text: str) -> None:
 
     for network in (special, Network(special.family, special.bits, BITS[special.family]), around):
         assert reserved_name(network) is not None
-        with pytest.raises(NetworkError, match="--force"):
+        with pytest.raises(NotListableError, match="--force"):
             check_listable(network)
         check_listable(network, force=True)
 
@@ -306,7 +307,7 @@ def test_other_space_is_listed(text: str) -> None:
 @pytest.mark.parametrize("force", [False, True])
 def test_the_whole_of_a_family_is_never_listed(text: str, *, force: bool) -> None:
     """RFC 5782 §7: not even --force lists the world."""
-    with pytest.raises(NetworkError, match="never listed"):
+    with pytest.raises(NotListableError, match="never listed"):
         check_listable(parse(text), force=force)
 
 

@@ -97,8 +97,8 @@ def test_remove_of_what_is_not_excluded_is_exit_code_1(
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "sentence"),
     [
-        (("0.0.0.0/0",), 2, "whole of IPv4; it is never excluded"),
-        (("::/0",), 2, "whole of IPv6; it is never excluded"),
+        (("0.0.0.0/0",), 1, "whole of IPv4; it is never excluded"),
+        (("::/0",), 1, "whole of IPv6; it is never excluded"),
         (("192.0.2.1/24",), 2, "host bits"),
         (("127.0.0.2",), 1, "127.0.0.2 is a test entry of bl.example (RFC 5782 §5)"),
         (("192.0.2.1", "--for", "1y"), 2, "is not a duration"),

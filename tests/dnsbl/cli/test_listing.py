@@ -128,12 +128,6 @@ def test_add_over_a_listing_that_has_expired_lists_anew(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("192.0.2.1/24",), "host bits set; did you mean 192.0.2.0/24"),
-        (("192.0.2.256",), "not an IPv4 or IPv6 address"),
-        (("1.2.3",), "not an IPv4 or IPv6 address"),
-        (("0x7f.0.0.1",), "not an IPv4 or IPv6 address"),
-        (("fe80::1%eth0",), "scope"),
-        (("",), "not an IPv4 or IPv6 address"),
         (("0.0.0.0/0",), "whole of IPv4; it is never listed"),
         (("::/0",), "whole of IPv6; it is never listed"),
         (("0.0.0.0/0", "--force"), "whole of IPv4; it is never listed"),
@@ -145,6 +139,28 @@ def test_add_over_a_listing_that_has_expired_lists_anew(
         (("127.0.0.1", "--force"), "127.0.0.1 is never listed"),
         (("127.0.0.2",), "127.0.0.2 is a built-in test entry of bl.example (RFC 5782 §5); it is"),
         (("::ffff:127.0.0.2", "--force"), "it is always listed"),
+    ],
+)
+def test_add_refuses_what_no_list_should_hold(
+    run: Callable[..., Any], database: Database, arguments: tuple[str, ...], sentence: str
+) -> None:
+    """One line on standard error, exit code 1, and the good arguments before it are not listed."""
+    result = run("add", "203.0.113.9", *arguments)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+    assert networks(database) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("192.0.2.1/24",), "host bits set; did you mean 192.0.2.0/24"),
+        (("192.0.2.256",), "not an IPv4 or IPv6 address"),
+        (("1.2.3",), "not an IPv4 or IPv6 address"),
+        (("0x7f.0.0.1",), "not an IPv4 or IPv6 address"),
+        (("fe80::1%eth0",), "scope"),
+        (("",), "not an IPv4 or IPv6 address"),
         (("192.0.2.1", "--for", "7"), "is not a duration"),
         (("192.0.2.1", "--for", "999999999d"), "is not between 1s and 3650d"),
         (("192.0.2.1", "--reason", "x" * 1001), "longer than 1000 characters"),
