@@ -7,20 +7,26 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 START_S = 60  # generous: a loaded machine starts slowly, and a failure still ends
 
 
+PROGRAM = (sys.executable, "-m", "dnsbl")
+
+
 class Running:
     """`dnsbl serve` as a process of its own, with its log at hand as it comes."""
 
-    def __init__(self, config_file: Path, command: str = "serve") -> None:
+    def __init__(
+        self, config_file: Path, command: str = "serve", program: Sequence[str] = PROGRAM
+    ) -> None:
         self.events: list[dict[str, Any]] = []
         self._arrived = threading.Condition()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dnsbl", command, "--config", str(config_file)],
+            [*program, command, "--config", str(config_file)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

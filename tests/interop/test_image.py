@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+
+import visitor
+from house import free_port
+from running import Running
 
 PROJECT = Path(__file__).parent.parent.parent
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
@@ -32,7 +35,7 @@ def test_the_image_runs_unprivileged_and_asks_after_its_own_health() -> None:
 def test_the_steps_of_the_dockerfile_work_in_a_clean_folder(
     tmp_path: Path, tool: Callable[[str], str]
 ) -> None:
-    """The steps, run one by one, end with a command that reads the image's configuration."""
+    """The steps, run one by one, end with a command that serves DNS and the portal's pages."""
     tool("git")
     done = subprocess.run(
         [PROJECT / ".ci" / "dockerfile", tmp_path / "image"],
@@ -44,11 +47,26 @@ def test_the_steps_of_the_dockerfile_work_in_a_clean_folder(
     assert done.stdout.splitlines()[-1] == f"command: {command} serve"
 
     config = root / "etc/dnsbl/dnsbl.toml"
-    config.write_text(config.read_text().replace("/var/lib", str(root / "var/lib")))
+    dns_port, portal_port = free_port(), free_port()
+    text = config.read_text().replace("/var/lib", str(root / "var/lib"))
+    for listen, port in (("0.0.0.0:5300", dns_port), ("0.0.0.0:8053", portal_port)):
+        assert listen in text
+        text = text.replace(listen, f"127.0.0.1:{port}")
+    config.write_text(text)
     (root / "var/lib/dnsbl").mkdir(parents=True)
-    added = subprocess.run(
-        [command, "add", "192.0.2.1", "-o", "json", "--config", config],
-        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
-    )  # fmt: skip
-    assert added.returncode == 0, added.stderr
-    assert json.loads(added.stdout)
+    running = Running(config, program=[command])
+    try:
+        running.wait_for("ready")
+        # As the image's health check asks
+        healthy = subprocess.run(
+            [command, "query", "127.0.0.2", "--config", config],
+            capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+        )  # fmt: skip
+        assert healthy.returncode == 0, healthy.stderr
+        portal = f"http://127.0.0.1:{portal_port}"
+        page = visitor.fetch(portal)
+        assert page.status == 200
+        (style,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
+        assert visitor.fetch(f"{portal}{style}").status == 200
+    finally:
+        assert running.stop() == 0
