@@ -15,7 +15,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 setup: $(VENV)/.set-up
 setup-dev: $(VENV)/.set-up-dev
 
-$(VENV)/.set-up: pyproject.toml constraints.txt
+NATIVE := $(wildcard dnsbl/native/*.pyx dnsbl/native/*.pxd)
+
+$(VENV)/.set-up: pyproject.toml setup.py constraints.txt $(NATIVE)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt --editable .
 	@touch $@

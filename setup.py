@@ -1,0 +1,43 @@
+"""The compiled half of the project; all else stands in pyproject.toml.
+
+The extensions are optional. Where there is no C compiler, or the system is not
+Linux, the package installs all the same and serves from pure Python.
+``DNSBL_SANITIZE=1`` builds them for AddressSanitizer and
+UndefinedBehaviorSanitizer (`make sanitize`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from setuptools import Extension, setup
+
+COMPILE = ["-O3", "-fno-strict-aliasing", "-Wno-unused-function"]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+SANITIZE_COMPILE = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZE]
+
+
+def extensions() -> list[Any]:
+    """An extension for each module in dnsbl/native/; none where they cannot work."""
+    if not sys.platform.startswith("linux") or sys.implementation.name != "cpython":
+        return []
+    from Cython.Build import cythonize  # needed nowhere else
+
+    sanitize = bool(os.environ.get("DNSBL_SANITIZE"))
+    found = [
+        Extension(
+            f"dnsbl.native.{source.stem}",
+            [str(source)],
+            extra_compile_args=SANITIZE_COMPILE if sanitize else COMPILE,
+            extra_link_args=SANITIZE if sanitize else [],
+            optional=not sanitize,
+        )
+        for source in sorted(Path("dnsbl/native").glob("*.pyx"))
+    ]
+    return cythonize(found, build_dir="build/cython", compiler_directives={"language_level": "3"})
+
+
+setup(ext_modules=extensions())
