@@ -25,6 +25,7 @@ _ROUTE_OTHER: Final = "other"  # whatever strangers ask for is one label
 # The DNS process's counters that are shown, with their labels.
 _DNS_COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "replies": ("DNS replies sent", ("transport", "qtype", "rcode")),
+    "worker_replies": ("DNS replies by the thread that made them", ("worker",)),
     "dropped": ("DNS messages that got no reply", ("transport", "cause")),
     "truncated": ("DNS replies cut to the client's size", ("transport",)),
     "tcp_connections": ("What became of TCP connections", ("event",)),

@@ -23,9 +23,10 @@ import click
 from dnsbl.cli import options, ports, report
 from dnsbl.cli.finding import Finding, State
 from dnsbl.cli.verb import Verb
-from dnsbl.config import Config, SmtpConfig, ZoneConfig, load
+from dnsbl.config import Config, DnsConfig, SmtpConfig, ZoneConfig, load
 from dnsbl.config.settings import SmtpSecurity
 from dnsbl.errors import DnsblError
+from dnsbl.server.workers import cpu_count, worker_count
 from dnsbl.store import exclusions, listings
 from dnsbl.store.database import Database, DatabaseMissingError, StoreError
 from dnsbl.store.integrity import integrity_problems
@@ -54,9 +55,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield kept_private(folder_finding("data directory", folder), folder, shlex.quote(str(folder)))
     yield from database_findings(config)
     yield from mail_findings(config)
-    if config.dns.workers != 1:
-        detail = f"dns.workers is {config.dns.workers}; this version answers from one"
-        yield Finding("dns workers", "warning", detail)
+    yield workers_finding(config.dns)
     yield from ports.findings(config)
 
 
@@ -241,6 +240,21 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def workers_finding(dns: DnsConfig) -> Finding:
+    """How many threads answer, and whether they have CPUs to do it on."""
+    subject = "dns workers"
+    workers, cpus = worker_count(dns), cpu_count()
+    if workers < dns.workers:
+        detail = f"dns.workers is {dns.workers}; on this system one thread answers"
+        return Finding(subject, "warning", detail)
+    here = "1 CPU" if cpus == 1 else f"{cpus} CPUs"
+    if workers > cpus:
+        detail = f"{workers} threads answer, on {here} only; dns.workers = 0 makes one for each"
+        return Finding(subject, "warning", detail)
+    answer = "1 thread answers" if workers == 1 else f"{workers} threads answer"
+    return Finding(subject, "ok", f"{answer}, on {here}")
 
 
 @click.command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 from dnsbl.wire.numbers import Rcode, Type
@@ -30,7 +31,10 @@ _TYPE_NONE: Final = "none"  # no question could be read
 
 
 class Counters:
-    """Counts since the start. Only ever rise."""
+    """Counts since the start. Only ever rise.
+
+    One thread counts, without a lock; any may read, through `total`.
+    """
 
     def __init__(self) -> None:
         self._replies: Counter[tuple[Transport, str, str]] = Counter()
@@ -38,6 +42,16 @@ class Counters:
         self._truncated: Counter[Transport] = Counter()
         self._tcp: Counter[TcpEvent] = Counter()
         self.failed = 0
+
+    def add(self, other: Counters) -> None:
+        """Adds the counts of another, whose thread may be counting just now."""
+        # Each is copied before it is walked: a copy is one step of the interpreter's, while a walk
+        # breaks where the other thread meets a new kind of reply meanwhile.
+        self._replies.update(dict(other._replies))
+        self._dropped.update(dict(other._dropped))
+        self._truncated.update(dict(other._truncated))
+        self._tcp.update(dict(other._tcp))
+        self.failed += other.failed
 
     def reply(
         self, transport: Transport, qtype: int | None, rcode: Rcode, *, truncated: bool
@@ -92,3 +106,11 @@ class Counters:
             ],
             "failed": self.failed,
         }
+
+
+def total(parts: Iterable[Counters]) -> Counters:
+    """The sum of several counters, as they stand; they may be other threads'."""
+    summed = Counters()
+    for part in parts:
+        summed.add(part)
+    return summed

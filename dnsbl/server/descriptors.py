@@ -9,21 +9,25 @@ import structlog
 
 from dnsbl.config import DnsConfig
 
-# The database and its log, `dns.json`, the event loop's own, the sidecar's pipes at each start.
+# The database and its log, `dns.json`, the sidecar's pipes at each start.
 RESERVED: Final = 64
-_SOCKETS_PER_ENDPOINT: Final = 2  # UDP and TCP
+PER_LOOP: Final = 8  # uvloop's take 5
 
 _log = structlog.get_logger()
 
 
-def connections_max(dns: DnsConfig) -> int:
+def connections_max(dns: DnsConfig, workers: int) -> int:
     """How many TCP connections may be served at once; raises the process's limit for them.
+
+    Call it before anything is opened: the limit is raised for the workers'
+    sockets and loops too.
 
     At most ``tcp_connections_max``, and fewer where the hard limit is lower:
     clients that hold the last descriptor would keep the database from being
     opened again, and the sidecar from being started.
     """
-    reserved = RESERVED + _SOCKETS_PER_ENDPOINT * len(dns.listen)
+    sockets = (workers + 1) * len(dns.listen)  # UDP for each worker, and TCP
+    reserved = RESERVED + PER_LOOP * workers + sockets
     wanted = dns.tcp_connections_max + reserved
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -14,14 +14,16 @@ from typing import Any, Final
 import structlog
 
 from dnsbl.config import Config
+from dnsbl.server.background import StoppedEarlyError, in_background, unless_stopped
 from dnsbl.server.counters import Counters
 from dnsbl.server.descriptors import connections_max
-from dnsbl.server.endpoint import bind_tcp, bind_udp
+from dnsbl.server.endpoint import bound_sockets
+from dnsbl.server.loop import loop_name, new_loop
 from dnsbl.server.respond import Responder
 from dnsbl.server.status import StatusFile
 from dnsbl.server.supervise import Supervisor
 from dnsbl.server.tcp import TcpServer
-from dnsbl.server.udp import UdpServer
+from dnsbl.server.workers import FIRST_NUMBER, Worker, answering, worker_count
 from dnsbl.store.database import DatabaseMissingError, SchemaError, open_reader, open_writer
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.zone import Zones
@@ -32,22 +34,12 @@ SWITCH_INTERVAL_S: Final = 0.0005
 
 _log = structlog.get_logger()
 
-_new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-with contextlib.suppress(ImportError):  # not on every platform; asyncio's own loop serves, slower
-    import uvloop
-
-    _new_loop = uvloop.new_event_loop
-
-
-class StoppedEarlyError(Exception):
-    """A signal came before the service was ready."""
-
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Runs a service to its end, on uvloop where that can be imported."""
     with (
         contextlib.suppress(StoppedEarlyError),
-        asyncio.Runner(loop_factory=_new_loop) as runner,
+        asyncio.Runner(loop_factory=new_loop) as runner,
     ):
         runner.run(main)
     _log.info("stopped")
@@ -116,42 +108,41 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     StoppedEarlyError where the event is set before it is ready.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    loop_name = type(asyncio.get_running_loop()).__module__.partition(".")[0]
-    if config.dns.workers != 1:
-        _log.warning("workers_limited", configured=config.dns.workers, workers=1)
+    workers = worker_count(config.dns)
+    if workers < config.dns.workers:
+        _log.warning("workers_limited", configured=config.dns.workers, workers=workers)
     await asyncio.to_thread(_ensure_database, config)
     zones = Zones(config.zones)
-    counters = Counters()
+    responders = [Responder(zones, Counters()) for _ in range(workers)]
     follower = Follower(config.data.database, zones)
-    status = StatusFile(config.data.dns_status, zones, follower, counters, loop_name=loop_name)
+    status = StatusFile(
+        config.data.dns_status,
+        zones,
+        follower,
+        [responder.counters for responder in responders],
+        loop_name=loop_name(),
+    )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(follower.close)
-        await _unless_stopped(follower.load(), stop)
-        sockets = _bind_all(config)
-        await stack.enter_async_context(_in_background(follower.run(), stop))
-        await stack.enter_async_context(_in_background(status.run(), stop))
-        await stack.enter_async_context(_listening(config, Responder(zones, counters), sockets))
+        await unless_stopped(follower.load(), stop)
+        connections = connections_max(config.dns, workers)
+        sockets = stack.enter_context(bound_sockets(config.dns.listen, workers))
+        await stack.enter_async_context(in_background(follower.run(), stop))
+        await stack.enter_async_context(in_background(status.run(), stop))
+        for number in range(1, workers):
+            worker = Worker(FIRST_NUMBER + number, sockets.udp[number], responders[number])
+            await stack.enter_async_context(in_background(worker.run(), stop))
+            await unless_stopped(worker.wait_answering(), stop)
+        stack.enter_context(answering(sockets.udp[0], responders[0]))
+        await stack.enter_async_context(_tcp(config, responders[0], sockets.tcp, connections))
         yield {
             "pid": os.getpid(),
             "listen": [str(endpoint) for endpoint in config.dns.listen],
-            "loop": loop_name,
+            "loop": loop_name(),
+            "workers": workers,
             "seq": follower.applied_seq,
             "entries": sum(len(zone.radix) for zone in zones),
         }
-
-
-async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
-    """Waits for the work to be done. Raises StoppedEarlyError where the event comes first."""
-    tasks = (asyncio.create_task(work), asyncio.create_task(stop.wait()))
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if not tasks[0].done():
-            raise StoppedEarlyError
-        await tasks[0]
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _ensure_database(config: Config) -> None:
@@ -162,46 +153,15 @@ def _ensure_database(config: Config) -> None:
         open_writer(config.data.database).close()
 
 
-_Sockets = tuple[list[socket.socket], list[socket.socket]]
-
-
-def _bind_all(config: Config) -> _Sockets:
-    """The UDP and TCP sockets of all endpoints, or none. Raises ListenError."""
-    with contextlib.ExitStack() as bound:
-        udp = [bound.enter_context(bind_udp(endpoint)) for endpoint in config.dns.listen]
-        tcp = [bound.enter_context(bind_tcp(endpoint)) for endpoint in config.dns.listen]
-        bound.pop_all()  # all went well: they stay open
-    return udp, tcp
-
-
 @contextlib.asynccontextmanager
-async def _listening(
-    config: Config, responder: Responder, sockets: _Sockets
+async def _tcp(
+    config: Config, responder: Responder, listening: Sequence[socket.socket], connections: int
 ) -> AsyncIterator[None]:
-    tcp = TcpServer(responder, config.dns.tcp_idle_timeout_s, connections_max(config.dns))
-    udp = [UdpServer(bound, responder) for bound in sockets[0]]
+    """TCP is answered inside the block; what has arrived by its end still is."""
+    server = TcpServer(responder, config.dns.tcp_idle_timeout_s, connections)
     try:
-        for server in udp:
-            server.start()
-        for listening in sockets[1]:
-            await tcp.start(listening)
+        for each in listening:
+            await server.start(each)
         yield
     finally:
-        await tcp.stop()
-        for server in udp:
-            server.stop()
-
-
-@contextlib.asynccontextmanager
-async def _in_background(
-    work: Coroutine[Any, Any, None], stop: asyncio.Event
-) -> AsyncIterator[None]:
-    """Works while the block runs. Work that breaks sets the event, and its error is raised here."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(lambda _: stop.set())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await server.stop()

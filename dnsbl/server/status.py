@@ -17,6 +17,7 @@ rename; written within a second of a change, at least every 5 s, and at the end:
       "zones": {"bl.example": {"serial": 1789999999, "entries": 120429}},
       "counters": {
         "replies": [{"transport": "udp", "qtype": "A", "rcode": "NOERROR", "count": 12}],
+        "worker_replies": [{"worker": 1, "count": 7}, {"worker": 2, "count": 5}],
         "dropped": [{"transport": "udp", "cause": "short", "count": 1}],
         "truncated": [{"transport": "udp", "count": 1}],
         "tcp_connections": [{"event": "accepted", "count": 3}],
@@ -26,7 +27,9 @@ rename; written within a second of a change, at least every 5 s, and at the end:
 
 ``serial`` is the number in the journal; SOA shows it modulo 2^32. ``entries``
 are listings and exclusions that have not expired. Counters begin at each start
-of the process and only rise; what was never counted is left out.
+of the process and only rise; what was never counted is left out, but for
+``worker_replies``, the same replies by the thread that made them: 1 is the main
+thread, which has those over TCP as well.
 """
 
 from __future__ import annotations
@@ -36,14 +39,15 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from dnsbl.server.counters import Counters
+from dnsbl.server.counters import Counters, total
+from dnsbl.server.workers import FIRST_NUMBER
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.zone import Zones
 
@@ -56,14 +60,17 @@ _log = structlog.get_logger()
 
 
 class StatusFile:
-    """Writes the file. One that cannot be written is reported once, and tried again."""
+    """Writes the file. One that cannot be written is reported once, and tried again.
+
+    ``counters`` are those of each worker.
+    """
 
     def __init__(
         self,
         path: Path,
         zones: Zones,
         follower: Follower,
-        counters: Counters,
+        counters: Sequence[Counters],
         *,
         loop_name: str,
         now: Callable[[], float] = time.time,
@@ -129,5 +136,15 @@ class StatusFile:
                 zone.config.origin: {"serial": zone.serial, "entries": len(zone.radix)}
                 for zone in self._zones
             },
-            "counters": self._counters.document(),
+            "counters": self._counts(),
+        }
+
+    def _counts(self) -> dict[str, object]:
+        """Of one moment for each worker, so that the two ways to tell replies agree."""
+        workers = [total([counters]) for counters in self._counters]
+        return total(workers).document() | {
+            "worker_replies": [
+                {"worker": number, "count": worker.replies()}
+                for number, worker in enumerate(workers, FIRST_NUMBER)
+            ]
         }

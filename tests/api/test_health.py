@@ -11,6 +11,7 @@ from dnsbl.store.database import DatabaseCorruptError
 
 COUNTERS = {
     "replies": [{"transport": "udp", "qtype": "A", "rcode": "NXDOMAIN", "count": 12}],
+    "worker_replies": [{"worker": 1, "count": 12}, {"worker": 2, "count": 0}],
     "dropped": [{"transport": "udp", "cause": "short", "count": 3}],
     "truncated": [],
     "tcp_connections": [{"event": "accepted", "count": 4}],
@@ -119,6 +120,8 @@ async def test_metrics_tell_what_the_dns_process_says(portal: Portal) -> None:
         "dnsbl_dns_up 1.0",
         "dnsbl_dns_start_time_seconds 1.7999998995e+09",
         'dnsbl_dns_replies_total{qtype="A",rcode="NXDOMAIN",transport="udp"} 12.0',
+        'dnsbl_dns_worker_replies_total{worker="1"} 12.0',
+        'dnsbl_dns_worker_replies_total{worker="2"} 0.0',
         'dnsbl_dns_dropped_total{cause="short",transport="udp"} 3.0',
         'dnsbl_dns_tcp_connections_total{event="accepted"} 4.0',
         "dnsbl_dns_failed_total 1.0",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import socket
 import sqlite3
 import ssl
@@ -23,6 +24,7 @@ from dnsbl.cli.ports import test_entry_fault as entry_fault
 from dnsbl.cli.question import Server
 from dnsbl.config import Endpoint, load
 from dnsbl.network import parse
+from dnsbl.server import workers
 from dnsbl.store import listings
 from dnsbl.store.database import Database
 from dnsbl.store.listings import Listing
@@ -65,6 +67,7 @@ def test_a_new_house_is_in_order(run: Callable[..., Any], house: House) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert list(states) == [
         "configuration", "zone bl.example", "data directory", "database", "mail",
+        "dns workers",
         f"dns 127.0.0.1:{house.dns_port} UDP", f"dns 127.0.0.1:{house.dns_port} TCP",
         f"portal 127.0.0.1:{house.portal_port}",
     ]  # fmt: skip
@@ -234,17 +237,45 @@ def test_the_mail_server_has_to_take_connections(
     assert gone == ("error", f"{way}: cannot be reached: Connection refused")
 
 
-@pytest.mark.parametrize("workers", [0, 4])
-def test_workers_that_this_version_has_not_are_warned_of(
-    examine: Examine, house: House, workers: int
+@pytest.mark.parametrize(
+    ("threads", "cpus", "finding"),
+    [
+        (1, 1, ("ok", "1 thread answers, on 1 CPU")),
+        (1, 4, ("ok", "1 thread answers, on 4 CPUs")),
+        (0, 4, ("ok", "4 threads answer, on 4 CPUs")),
+        (4, 4, ("ok", "4 threads answer, on 4 CPUs")),
+        (
+            5, 4,
+            ("warning", "5 threads answer, on 4 CPUs only; dns.workers = 0 makes one for each"),
+        ),
+    ],
+)  # fmt: skip
+def test_threads_want_cpus(
+    examine: Examine,
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    threads: int,
+    cpus: int,
+    finding: tuple[str, str],
 ) -> None:
-    """What is configured is not what is done."""
+    """How many threads answer; more than there are CPUs for are warned of."""
     house.file.write_text(
-        house.file.read_text().replace("[portal]", f"workers = {workers}\n[portal]")
+        house.file.read_text().replace("[portal]", f"workers = {threads}\n[portal]")
     )
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cpus)))
+
+    assert examine()["dns workers"] == finding
+
+
+def test_threads_that_this_system_cannot_have_are_warned_of(
+    examine: Examine, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is configured is not what is done, where ports cannot be shared."""
+    house.file.write_text(house.file.read_text().replace("[portal]", "workers = 2\n[portal]"))
+    monkeypatch.setattr(workers, "PORTS_ARE_SHARED", False)
 
     assert examine()["dns workers"] == (
-        "warning", f"dns.workers is {workers}; this version answers from one",
+        "warning", "dns.workers is 2; on this system one thread answers",
     )  # fmt: skip
 
 

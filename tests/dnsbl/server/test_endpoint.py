@@ -5,9 +5,16 @@ from __future__ import annotations
 import socket
 
 import pytest
+from house import House
 
 from dnsbl.config import Endpoint
-from dnsbl.server.endpoint import ListenError, bind_tcp, bind_udp
+from dnsbl.server.endpoint import (
+    ListenError,
+    bind_tcp,
+    bind_udp,
+    bind_udp_shared,
+    bound_sockets,
+)
 
 
 @pytest.mark.parametrize(("bind", "name"), [(bind_udp, "UDP"), (bind_tcp, "TCP")])
@@ -45,3 +52,66 @@ def test_udp_buffer_holds_a_burst() -> None:
         before = usual.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
     with bind_udp(Endpoint("127.0.0.1", 0)) as bound:
         assert bound.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) > before
+
+
+@pytest.mark.parametrize("shares", [False, True])
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_shared_port_is_refused_where_it_is_in_use(address: str, *, shares: bool) -> None:
+    """By whoever, even by a program that would share it: it would take part of the queries."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shares))
+        other.bind((address, 0))
+        port = other.getsockname()[1]
+
+        with pytest.raises(ListenError, match=r"\(UDP\) is in use by another program"):
+            bind_udp_shared(Endpoint(address, port), 2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_port_of_workers_is_refused_to_a_second_server(house: House, workers: int) -> None:
+    """However many threads the first or the second has."""
+    endpoint = Endpoint("127.0.0.1", house.dns_port)
+    with bound_sockets([endpoint], workers):
+        for others in (1, 2):
+            with pytest.raises(ListenError), bound_sockets([endpoint], others):
+                pass
+            with pytest.raises(ListenError):
+                bind_udp_shared(endpoint, others)
+
+
+def test_every_worker_has_a_socket_for_every_endpoint(house: House) -> None:
+    """In the order of the endpoints; TCP has one each; all are closed in the end."""
+    endpoints = [Endpoint(address, house.dns_port) for address in ("127.0.0.1", "127.0.0.2")]
+
+    with bound_sockets(endpoints, 3) as sockets:
+        names = [(endpoint.address, endpoint.port) for endpoint in endpoints]
+        assert [each.getsockname() for each in sockets.tcp] == names
+        assert [[each.getsockname() for each in worker] for worker in sockets.udp] == [names] * 3
+    for group in (sockets.tcp, *sockets.udp):
+        assert {each.fileno() for each in group} == {-1}
+
+
+def test_sockets_are_closed_where_one_cannot_be_had(house: House) -> None:
+    """The ports of all endpoints are free again, those that came before the trouble too."""
+    endpoints = [Endpoint(address, house.dns_port) for address in ("127.0.0.1", "127.0.0.2")]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.2", house.dns_port))
+        with (
+            pytest.raises(ListenError, match=r"127\.0\.0\.2:\d+ \(UDP\) is in use"),
+            bound_sockets(endpoints, 2),
+        ):
+            pass
+
+    with bound_sockets(endpoints, 2):
+        pass
+
+
+def test_one_worker_shares_nothing() -> None:
+    """A program that sets SO_REUSEPORT, and comes later, is kept out too."""
+    (alone,) = bind_udp_shared(Endpoint("127.0.0.1", 0), 1)
+    with alone, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+        with pytest.raises(OSError, match="in use"):
+            other.bind(alone.getsockname())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import resource
 import signal
 import socket
@@ -45,6 +46,28 @@ mock.patch.object(service, "sidecar_command", lambda config: sidecar).start()
 from dnsbl.cli.serve import serve as command
 """
 WITHOUT_UVLOOP = "import sys; sys.modules['uvloop'] = None\n"
+WITHOUT_SHARED_PORTS = """
+from dnsbl.server import endpoint
+endpoint.PORTS_ARE_SHARED = False
+"""
+# A thread that is not the main one breaks: as it starts, or once it answers.
+BREAKING = """
+import asyncio, threading
+from dnsbl.server.udp import UdpServer
+start = UdpServer.start
+def start_and_break(server):
+    start(server)
+    if threading.current_thread() is not threading.main_thread():
+        {breaks}
+UdpServer.start = start_and_break
+"""
+AT_THE_START = 'raise RuntimeError("Broken")'
+LATER = "asyncio.get_running_loop().call_soon(asyncio.get_running_loop().stop)"
+
+LISTED = "7.2.0.192.bl.example"
+# The kernel chooses the worker by the client's port: that none of three is chosen by any of so many
+# happens once in 10^11 times.
+CLIENTS = 64
 
 Start = Callable[..., "Service"]
 
@@ -95,10 +118,17 @@ def start(house: House) -> Iterator[Start]:
             process.kill()
 
 
-def ask(house: House, name: str, rdtype: str = "A") -> dns.message.Message:
-    """Asks over UDP."""
+def ask(
+    house: House, name: str, rdtype: str = "A", *, sock: socket.socket | None = None
+) -> dns.message.Message:
+    """Asks over UDP, from a port of its own unless there is a socket for it."""
     query = dns.message.make_query(name, rdtype)
-    return dns.query.udp(query, "127.0.0.1", timeout=TIMEOUT_S, port=house.dns_port)
+    return dns.query.udp(query, "127.0.0.1", timeout=TIMEOUT_S, port=house.dns_port, sock=sock)
+
+
+def set_workers(house: House, workers: int) -> None:
+    """Writes it into the configuration."""
+    house.file.write_text(house.file.read_text().replace("[dns]", f"[dns]\nworkers = {workers}"))
 
 
 def insert(house: House, zone: str = "bl.example") -> None:
@@ -199,9 +229,12 @@ def test_serve_starts_the_sidecar_again(house: House, start: Start) -> None:
 
 
 @pytest.mark.parametrize("program", [DNS, SERVE])
-def test_port_in_use_is_an_error(house: House, start: Start, program: str) -> None:
-    """One line that names the port, and exit code 2."""
+@pytest.mark.parametrize("workers", [1, 2])
+def test_port_in_use_is_an_error(house: House, start: Start, program: str, workers: int) -> None:
+    """One line that names the port, and exit code 2; also where the other would share the port."""
+    set_workers(house, workers)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         other.bind(("127.0.0.1", house.dns_port))
 
         service = start(program)
@@ -236,15 +269,67 @@ def test_database_that_cannot_be_read_is_an_error(house: House, start: Start) ->
     assert f"{database}: is not an SQLite database" in err.splitlines()[-1]
 
 
-def test_more_workers_than_served_are_said(house: House, start: Start) -> None:
-    """`dns.workers` is accepted, and what it means for now is in the log."""
-    house.file.write_text(house.file.read_text().replace("[dns]", "[dns]\nworkers = 4"))
+def test_system_without_shared_ports_has_one_worker(house: House, start: Start) -> None:
+    """`dns.workers` is accepted there too, and what it means is in the log."""
+    set_workers(house, 4)
 
-    service = start()
-    service.wait_for("ready")
+    service = start(WITHOUT_SHARED_PORTS + DNS)
+    ready = service.wait_for("ready")
 
-    assert {"configured": 4, "workers": 1}.items() <= service.log[0].items()
+    assert {"event": "workers_limited", "configured": 4, "workers": 1}.items() <= (
+        service.log[0].items()
+    )
+    assert ready["workers"] == 1
     assert service.stop() == 0
+
+
+@pytest.mark.parametrize("prelude", ["", WITHOUT_UVLOOP])
+def test_every_worker_serves(house: House, start: Start, prelude: str) -> None:
+    """On either loop: a commit shows in all threads, and each says how many replies it made."""
+    set_workers(house, 3)
+    service = start(prelude + DNS)
+    ready = service.wait_for("ready")
+
+    insert(house)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one_client:
+        while ask(house, LISTED, sock=one_client).rcode() == dns.rcode.NXDOMAIN:
+            assert service.process.poll() is None
+    rcodes = {ask(house, LISTED).rcode() for _ in range(CLIENTS)}
+
+    assert (ready["workers"], rcodes) == (3, {dns.rcode.NOERROR})
+    assert service.stop() == 0
+    counters = json.loads(house.config.data.dns_status.read_text())["counters"]
+    assert [each["worker"] for each in counters["worker_replies"]] == [1, 2, 3]
+    counts = [each["count"] for each in counters["worker_replies"]]
+    assert min(counts) > 0
+    assert sum(counts) == sum(each["count"] for each in counters["replies"])
+
+
+def test_one_worker_for_each_cpu(house: House, start: Start) -> None:
+    """Of those that the process may use."""
+    set_workers(house, 0)
+    service = start()
+
+    assert service.wait_for("ready")["workers"] == len(os.sched_getaffinity(0))
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize("program", [DNS, SERVE])
+@pytest.mark.parametrize(
+    ("breaks", "error"),
+    [(AT_THE_START, "Broken"), (LATER, "Event loop stopped before Future completed.")],
+)
+def test_worker_that_breaks_ends_the_service(
+    house: House, start: Start, program: str, breaks: str, error: str
+) -> None:
+    """A thread that ends by an error leaves no half of a service; what was wrong is said."""
+    set_workers(house, 2)
+
+    service = start(BREAKING.format(breaks=breaks) + program)
+    _, err = service.process.communicate(timeout=TIMEOUT_S)
+
+    assert service.process.returncode == 1
+    assert err.splitlines()[-1] == f"RuntimeError: {error}"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

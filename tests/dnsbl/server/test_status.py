@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog.testing
 
+from dnsbl.server.counters import Counters
 from dnsbl.server.respond import Responder
 from dnsbl.server.status import WRITE_UNCHANGED_S, StatusFile
 from dnsbl.store.database import Database
@@ -28,7 +29,7 @@ class Published:
         self.path = path
         self.clock = [NOW]
         self.file = StatusFile(
-            path, zones, follower, responder.counters,
+            path, zones, follower, [responder.counters, Counters()],
             loop_name="asyncio", now=lambda: self.clock[0],
         )  # fmt: skip
 
@@ -68,6 +69,7 @@ async def test_file_says_what_its_description_says(
         "zones": {"bl.example": {"serial": 0, "entries": 1}},
         "counters": {
             "replies": [{"transport": "tcp", "qtype": "none", "rcode": "FORMERR", "count": 1}],
+            "worker_replies": [{"worker": 1, "count": 1}, {"worker": 2, "count": 0}],
             "dropped": [{"transport": "udp", "cause": "short", "count": 1}],
             "truncated": [],
             "tcp_connections": [],
