@@ -7,17 +7,22 @@ it twice, or late, does no harm.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from dnsbl.network import Network, NetworkError, parse_canonical
 from dnsbl.store.database import Database
 from dnsbl.verdict import Entry
 
-Op = Literal["added", "changed", "removed"]
+Op = Literal["added", "changed", "removed", "imported"]
 Kind = Literal["listing", "exclusion"]
+RowKind = Literal["listing", "exclusion", "bulk"]
+
+CHUNK_ROWS: Final = 20_000  # some 10 ms of SQLite's time, and 600 kB
+_FINGERPRINT_OCTETS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Bulk:
+    """A row of the journal that stands for many listings of a zone: they are to be read anew."""
+
+    seq: int
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """Where the journal stands: which database it is, and its first and last numbers."""
 
@@ -53,7 +66,7 @@ class Happening:
 
     seq: int
     at: int
-    kind: Kind
+    kind: RowKind
     op: Op
     zone: str
     network: str
@@ -100,7 +113,7 @@ def first_serial(database: Database) -> int:
     return int(row["value"]) if row else 1
 
 
-def changes(database: Database, after: int, limit: int) -> list[Change]:
+def changes(database: Database, after: int, limit: int) -> list[Change | Bulk]:
     """The changes beyond a number of the journal, in order, at most so many."""
     rows = database.rows(
         """
@@ -116,8 +129,11 @@ def changes(database: Database, after: int, limit: int) -> list[Change]:
         """,
         after, limit,
     )  # fmt: skip
-    return [_change(row, row["seq"], row["kind"], present=row["present"] is not None)
-            for row in rows]  # fmt: skip
+    return [
+        Bulk(row["seq"], row["zone"]) if row["kind"] == "bulk"
+        else _change(row, row["seq"], row["kind"], present=row["present"] is not None)
+        for row in rows
+    ]  # fmt: skip
 
 
 def everything(database: Database) -> Iterator[Change]:
@@ -129,6 +145,80 @@ def everything(database: Database) -> Iterator[Change]:
     for kind, table in tables:
         for row in database.each(f"SELECT zone, network, category, expires_at FROM {table}"):
             yield _change(row, 0, kind, present=True)
+
+
+_TABLES: Final[dict[Kind, str]] = {"listing": "listings", "exclusion": "exclusions"}
+
+# What would break a line into two, or a field, becomes what stands in no network and no category.
+_PLAIN: Final = "{column}"
+_MENDED: Final = "replace(replace({column}, char(9), char(65533)), char(10), char(65533))"
+
+
+def chunks(database: Database, zone: str, kind: Kind) -> Iterator[bytes]:
+    """Every listing or exclusion of a zone as text, for the first load; inside one snapshot.
+
+    A chunk has up to CHUNK_ROWS rows in the order of their keys: lines of
+    network, tab, category, tab, Unix seconds of the end or nothing for never,
+    joined by line feeds. SQLite makes it, at half a microsecond a row and with
+    the interpreter's lock free. What other clients wrote stands there as it is,
+    NULs and octets that are no text among it, but a tab or a line feed in a
+    network or a category reads U+FFFD.
+    """
+    after: tuple[bytes, bytes] | None = (b"", b"")
+    while after is not None:
+        chunk, rows = _chunk(database, _TABLES[kind], zone, after, _PLAIN)
+        if (chunk.count(b"\t"), chunk.count(b"\n")) != (2 * rows, max(0, rows - 1)):
+            chunk, rows = _chunk(database, _TABLES[kind], zone, after, _MENDED)
+        if rows:
+            yield chunk
+        after = _key_at(database, _TABLES[kind], zone, after, rows) if rows == CHUNK_ROWS else None
+
+
+# Keys go through Python as octets: as text, they might not be the same again.
+_BEYOND: Final = """
+    FROM {table} WHERE zone = ? AND (network, category) > (CAST(? AS TEXT), CAST(? AS TEXT))
+    ORDER BY network, category
+"""
+
+
+def _chunk(
+    database: Database, table: str, zone: str, after: tuple[bytes, bytes], text: str
+) -> tuple[bytes, int]:
+    """The lines beyond a key, and how many rows they are made of."""
+    network, category = text.format(column="network"), text.format(column="category")
+    row = database.row(
+        f"""
+        SELECT CAST(group_concat(
+                   {network} || char(9) || {category} || char(9) || ifnull(expires_at, ''), char(10)
+               ) AS BLOB), count(*)
+        FROM (SELECT network, category, expires_at {_BEYOND.format(table=table)} LIMIT ?)
+        """,  # the names are constants above
+        zone, *after, CHUNK_ROWS,
+    )  # fmt: skip
+    assert row is not None
+    return row[0] or b"", row[1]
+
+
+def _key_at(
+    database: Database, table: str, zone: str, after: tuple[bytes, bytes], rows: int
+) -> tuple[bytes, bytes] | None:
+    """The key of the last of so many rows beyond another."""
+    row = database.row(
+        f"SELECT CAST(network AS BLOB), CAST(category AS BLOB) {_BEYOND.format(table=table)} "
+        "LIMIT 1 OFFSET ?",
+        zone, *after, rows - 1,
+    )  # fmt: skip
+    return None if row is None else (row[0], row[1])
+
+
+def fingerprint(database: Database, seq: int) -> str | None:
+    """A digest of the row of that number, by which another history is told; None without one."""
+    row = database.row(
+        "SELECT seq, at, kind, op, zone, network, category FROM journal WHERE seq = ?", seq
+    )
+    if row is None:
+        return None
+    return hashlib.blake2b(repr(tuple(row)).encode(), digest_size=_FINGERPRINT_OCTETS).hexdigest()
 
 
 def _change(row: sqlite3.Row, seq: int, kind: Kind, *, present: bool) -> Change:
@@ -144,7 +234,10 @@ def _change(row: sqlite3.Row, seq: int, kind: Kind, *, present: bool) -> Change:
 
 
 def history(database: Database, address: Network, limit: int) -> list[Happening]:
-    """The last changes of networks that cover the address, the newest first."""
+    """The last changes of networks that cover the address, the newest first.
+
+    What a bulk import did to one of them is in no row of the journal.
+    """
     networks = [str(network) for network in address.covering()]
     marks = ", ".join("?" * len(networks))
     rows = database.rows(

@@ -14,12 +14,18 @@ from sqlite_utils import Database as SqliteUtils
 from sqlite_utils import Migrations
 
 from dnsbl.network import NETWORK_TEXT_CHARS_MAX
+from dnsbl.store.triggers import (
+    KEY,
+    NOT_IN_BULK,
+    drop_journal_triggers,
+    grace_trigger,
+    journal_triggers,
+)
 
 MIGRATIONS: Final = Migrations("dnsbl")
 
-_KEY: Final = "zone, network, category"
-LISTING_COLUMNS: Final = f"{_KEY}, reason, source, evidence, listed_at, expires_at"
-EXCLUSION_COLUMNS: Final = f"{_KEY}, reason, grace, excluded_at, expires_at"
+LISTING_COLUMNS: Final = f"{KEY}, reason, source, evidence, listed_at, expires_at"
+EXCLUSION_COLUMNS: Final = f"{KEY}, reason, grace, excluded_at, expires_at"
 
 # Times are Unix seconds; the bound keeps out milliseconds, a common slip (it is the year 5138).
 TIME_MAX: Final = 100_000_000_000
@@ -63,6 +69,13 @@ _NETWORK_CHECK = f"""
             AND (instr(network, '::') > 0 OR network GLOB '*:*:*:*:*:*:*:*')
             AND CAST(substr(network, instr(network, '/') + 1) AS INTEGER) <= 128
     END)
+"""
+
+_SERIAL_TRIGGER = """
+CREATE TRIGGER journal_serial AFTER INSERT ON journal BEGIN
+    INSERT INTO zone_serials (zone, serial) VALUES (NEW.zone, NEW.seq)
+    ON CONFLICT (zone) DO UPDATE SET serial = excluded.serial;
+END;
 """
 
 _FIRST = f"""
@@ -144,11 +157,7 @@ CREATE TABLE zone_serials (
     serial INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER journal_serial AFTER INSERT ON journal BEGIN
-    INSERT INTO zone_serials (zone, serial) VALUES (NEW.zone, NEW.seq)
-    ON CONFLICT (zone) DO UPDATE SET serial = excluded.serial;
-END;
-
+{_SERIAL_TRIGGER}
 CREATE TABLE delist_requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     status_hash BLOB NOT NULL UNIQUE CHECK (length(status_hash) = 32),
@@ -225,63 +234,60 @@ CREATE INDEX audit_by_request ON audit (request_id) WHERE request_id IS NOT NULL
 """
 
 
-def _journal_triggers(table: str, kind: str, columns: str) -> str:
-    """Triggers that write the journal for every writer, whatever program it is.
-
-    An update that leaves every column as it was is no change.
-    """
-    row = "'{kind}', '{op}', {row}.zone, {row}.network, {row}.category"
-    insert = "INSERT INTO journal (kind, op, zone, network, category) VALUES"
-    added = row.format(kind=kind, op="added", row="NEW")
-    changed = row.format(kind=kind, op="changed", row="NEW")
-    removed = row.format(kind=kind, op="removed", row="OLD")
-    key_moved = _differ(_KEY)
-    return f"""
-CREATE TRIGGER {table}_journal_insert AFTER INSERT ON {table} BEGIN
-    {insert} ({added});
-END;
-CREATE TRIGGER {table}_journal_delete AFTER DELETE ON {table} BEGIN
-    {insert} ({removed});
-END;
-CREATE TRIGGER {table}_journal_update AFTER UPDATE ON {table}
-WHEN NOT ({key_moved}) AND {_differ(columns)} BEGIN
-    {insert} ({changed});
-END;
-CREATE TRIGGER {table}_journal_move AFTER UPDATE ON {table}
-WHEN {key_moved} BEGIN
-    {insert} ({removed});
-    {insert} ({added});
-END;
-"""
-
-
-def _differ(columns: str) -> str:
-    """Whether a row differs from what it was in any of the columns."""
-    names = columns.split(", ")
-    old, new = (", ".join(f"{row}.{name}" for name in names) for row in ("OLD", "NEW"))
-    return f"({old}) IS NOT ({new})"
-
-
-def _grace_trigger(name: str, event: str) -> str:
-    """A trigger for new evidence: most rows void nothing, and must not pay for a DELETE."""
-    return f"""
-CREATE TRIGGER {name} AFTER {event} ON listings
-WHEN EXISTS (SELECT 1 FROM exclusions
-             WHERE zone = NEW.zone AND network = NEW.network AND grace = 1) BEGIN
-    DELETE FROM exclusions
-    WHERE grace = 1 AND zone = NEW.zone AND network = NEW.network
-      AND category IN ('', NEW.category);
-END;
-"""
-
-
 @MIGRATIONS(name="0001_first")
 def _first(db: SqliteUtils) -> None:
     db.executescript(_FIRST)
-    db.executescript(_journal_triggers("listings", "listing", LISTING_COLUMNS))
-    db.executescript(_journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
-    db.executescript(_grace_trigger("listings_void_grace", "INSERT"))
-    db.executescript(_grace_trigger("listings_void_grace_moved", f"UPDATE OF {_KEY}"))
+    db.executescript(journal_triggers("listings", "listing", LISTING_COLUMNS))
+    db.executescript(journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
+    db.executescript(grace_trigger("listings_void_grace", "INSERT"))
+    db.executescript(grace_trigger("listings_void_grace_moved", f"UPDATE OF {KEY}"))
+
+
+# A constraint cannot be changed in place, so the journal is copied into a table of the new form.
+# The triggers that write it are gone meanwhile: the renaming would find them broken.
+_BULK = f"""
+-- A row silences the triggers of its zone while a bulk import writes. Nobody but that transaction
+-- sees it: `unkept` refers to a row that cannot be, so that a commit which left one is refused.
+CREATE TABLE bulk_imports (
+    zone TEXT PRIMARY KEY CHECK (zone <> ''),
+    unkept TEXT NOT NULL DEFAULT '' CHECK (unkept = '')
+        REFERENCES bulk_imports (zone) DEFERRABLE INITIALLY DEFERRED
+) STRICT, WITHOUT ROWID;
+
+{drop_journal_triggers("listings")}
+{drop_journal_triggers("exclusions")}
+
+CREATE TABLE journal_copied (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL DEFAULT (unixepoch()),
+    kind TEXT NOT NULL CHECK (kind = 'listing' OR kind = 'exclusion' OR kind = 'bulk'),
+    op TEXT NOT NULL
+        CHECK (op = 'added' OR op = 'changed' OR op = 'removed' OR op = 'imported'),
+    zone TEXT NOT NULL,
+    network TEXT NOT NULL,
+    category TEXT NOT NULL,
+    CHECK ((kind = 'bulk') = (op = 'imported'))
+) STRICT;
+
+INSERT INTO journal_copied (seq, at, kind, op, zone, network, category)
+SELECT seq, at, kind, op, zone, network, category FROM journal ORDER BY seq;
+
+-- Numbers go on from the last that was used, though its row may be gone.
+DELETE FROM sqlite_sequence WHERE name = 'journal_copied';
+UPDATE sqlite_sequence SET name = 'journal_copied' WHERE name = 'journal';
+DROP TABLE journal;
+ALTER TABLE journal_copied RENAME TO journal;
+
+CREATE INDEX journal_by_network ON journal (network);
+{_SERIAL_TRIGGER}
+"""
+
+
+@MIGRATIONS(name="0002_bulk_imports")
+def _bulk_imports(db: SqliteUtils) -> None:
+    db.executescript(_BULK)
+    db.executescript(journal_triggers("listings", "listing", LISTING_COLUMNS, NOT_IN_BULK))
+    db.executescript(journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
 
 
 def apply(db: SqliteUtils) -> None:

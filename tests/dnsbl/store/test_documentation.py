@@ -51,7 +51,7 @@ def test_every_table_and_column_is_documented_and_no_other(database: Database) -
     [
         ("delist_requests", "state", {str(state) for state in State}),
         ("outbox", "state", set(get_args(outbox.MailState))),
-        ("journal", "kind", set(get_args(journal.Kind))),
+        ("journal", "kind", set(get_args(journal.RowKind))),
         ("journal", "op", set(get_args(journal.Op))),
     ],
 )

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  # statements are made of constants here
 """The journal as the DNS process reads it: a position, everything, and what is new since."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dnsbl.network import parse
 from dnsbl.store import exclusions, journal, listings
 from dnsbl.store.database import Database, open_writer
 from dnsbl.store.exclusions import Exclusion
-from dnsbl.store.journal import Change
+from dnsbl.store.journal import CHUNK_ROWS, Bulk, Change
 from dnsbl.store.listings import Listing
 from dnsbl.verdict import Entry
 
@@ -249,3 +250,168 @@ def test_history_tells_of_all_networks_that_cover(database: Database) -> None:
     assert journal.history(database, ONE, 2) == happenings[:2]
     assert all(abs(one.at - time.time()) < 60 for one in happenings)
     assert [one.seq for one in happenings] == sorted((one.seq for one in happenings), reverse=True)
+
+
+# Bulk imports.
+
+
+def bulk(database: Database, zone: str = "bl.example") -> int:
+    """Writes the row of a bulk import; its number."""
+    database.change(
+        "INSERT INTO journal (kind, op, zone, network, category) "
+        "VALUES ('bulk', 'imported', ?, '', 'spam')",
+        zone,
+    )
+    return journal.position(database).last_seq
+
+
+def test_a_bulk_import_is_read_as_such_in_its_place(database: Database) -> None:
+    """Between the changes before it and those after."""
+    start = journal.position(database).last_seq
+    add(database)
+    seq = bulk(database)
+    add(database, "192.0.2.2")
+    before, imported, after = journal.changes(database, start, 10)
+
+    assert imported == Bulk(seq, "bl.example")
+    assert (before.seq, after.seq) == (seq - 1, seq + 1)
+    assert serial(database) == seq + 1
+
+
+def test_history_has_no_bulk_imports(database: Database) -> None:
+    """They name no network."""
+    add(database)
+    bulk(database)
+
+    assert [item.op for item in journal.history(database, ONE, 10)] == ["added"]
+
+
+# Chunks.
+
+
+def text_of(database: Database, zone: str = "bl.example") -> list[bytes]:
+    """The lines of all chunks of a zone's listings, and that they are no longer than promised."""
+    with database.snapshot():
+        found = [chunk.split(b"\n") for chunk in journal.chunks(database, zone, "listing")]
+    assert all(len(lines) == CHUNK_ROWS for lines in found[:-1])
+    return [line for lines in found for line in lines]
+
+
+def test_a_zone_is_read_in_chunks(database: Database) -> None:
+    """Network, category and end of every row of that zone, in the order of keys."""
+    listings.add(database, Listing("bl.example", RANGE, "spam", reason="x", expires_at=1234))
+    for category in ("spam", "policy"):
+        listings.add(database, Listing("bl.example", ONE, category))
+    add(database, "192.0.2.3", "other.example")
+    exclusions.exclude(database, Exclusion("bl.example", ONE, expires_at=99))
+    with database.snapshot():
+        excluded = list(journal.chunks(database, "bl.example", "exclusion"))
+
+    assert text_of(database) == [
+        b"192.0.2.0/24\tspam\t1234", b"192.0.2.1/32\tpolicy\t", b"192.0.2.1/32\tspam\t",
+    ]  # fmt: skip
+    assert excluded == [b"192.0.2.1/32\t\t99"]
+    assert text_of(database, "nothing.example") == []
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+def test_chunks_end_where_they_may(
+    database: Database, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """Between networks, between the categories of one, and with the last row."""
+    monkeypatch.setattr(journal, "CHUNK_ROWS", 3)
+    for number in range(rows):
+        listings.add(
+            database,
+            Listing("bl.example", parse(f"192.0.2.{number // 2}"), ("a", "b")[number % 2]),
+        )
+    with database.snapshot():
+        found = list(journal.chunks(database, "bl.example", "listing"))
+
+    assert [chunk.count(b"\n") + 1 for chunk in found] == [
+        min(3, rows - start) for start in range(0, rows, 3)
+    ]
+    assert [line.split(b"\t")[:2] for line in b"\n".join(found).split(b"\n")] == [
+        [f"192.0.2.{number // 2}/32".encode(), (b"a", b"b")[number % 2]] for number in range(rows)
+    ]
+
+
+NASTY = [
+    ("'192.0.2.1/32' || char(9)", "'spam'"),
+    ("'192.0.2.1/32' || char(10)", "'spam'"),
+    ("'192.0.2.1/32' || char(9) || 'spam' || char(9) || char(10) || '192.0.2.77/32'", "'spam'"),
+    ("'192.0.2.1/32'", "'spam' || char(9)"),
+    ("'192.0.2.1/32'", "'spam' || char(10)"),
+    ("'192.0.2.1/32' || char(0) || char(9)", "'spam'"),
+    ("'192.0.2.1/32' || char(0)", "char(0)"),
+    ("CAST(x'ff31' AS TEXT)", "CAST(x'ff' AS TEXT)"),
+    ("CAST(x'31c3' AS TEXT)", "'spam'"),
+    ("''", "''"),
+    ("''", "'spam'"),
+    ("char(9)", "char(10)"),
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize(("network", "category"), NASTY)
+def test_a_row_of_any_octets_hides_no_other(
+    database: Database, shell: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch,
+    network: str, category: str, size: int,
+) -> None:  # fmt: skip
+    """It is a line of its own, of three fields; but that of an empty key is left out."""
+    monkeypatch.setattr(journal, "CHUNK_ROWS", size)
+    for good in ("0.0.0.1", "192.0.2.1", "192.0.2.9", "fe80::1"):
+        listings.add(database, Listing("bl.example", parse(good), "spam"))
+    shell.execute(
+        "INSERT OR IGNORE INTO listings (zone, network, category) "
+        f"VALUES ('bl.example', {network}, {category})"
+    )
+    (count,) = shell.execute(
+        "SELECT count(*) FROM listings WHERE (network, category) <> ('', '')"
+    ).fetchone()
+    with database.snapshot():
+        lines = b"\n".join(journal.chunks(database, "bl.example", "listing")).split(b"\n")
+
+    assert len(lines) == count
+    assert {line.count(b"\t") for line in lines} == {2}
+    assert {
+        b"0.0.0.1/32\tspam\t", b"192.0.2.1/32\tspam\t", b"192.0.2.9/32\tspam\t",
+        b"fe80::1/128\tspam\t",
+    } <= set(lines)  # fmt: skip
+    assert not any(line.startswith(b"192.0.2.77/32") for line in lines)
+
+
+def test_many_rows_are_read_in_pages_by_key(database: Database) -> None:
+    """Each begins by a search, however far it is from the first."""
+    plan: list[str] = []
+    add(database)
+    database.db.conn.set_trace_callback(plan.append)
+    list(journal.chunks(database, "bl.example", "listing"))
+    database.db.conn.set_trace_callback(None)
+    steps = [row["detail"] for row in database.rows(f"EXPLAIN QUERY PLAN {plan[-1]}")]
+
+    assert "SEARCH listings USING PRIMARY KEY (zone=? AND network>?)" in steps
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
+# The fingerprint.
+
+
+def test_a_fingerprint_tells_one_history_from_another(database: Database) -> None:
+    """Of two rows with the same number, by any of their columns; None where there is no row."""
+    add(database)
+    seq = journal.position(database).last_seq
+    first = journal.fingerprint(database, seq)
+    again = journal.fingerprint(database, seq)
+    others: set[str | None] = set()
+    for column, value in (("at", 7), ("kind", "exclusion"), ("op", "removed"), ("zone", "z"),
+                          ("network", "192.0.2.9/32"), ("category", "policy")):  # fmt: skip
+        with database.transaction():
+            database.change(f"UPDATE journal SET {column} = ? WHERE seq = ?", value, seq)
+        others.add(journal.fingerprint(database, seq))
+
+    assert first == again
+    assert first is not None
+    assert len(first) == 32
+    assert len(others | {first}) == 7
+    assert journal.fingerprint(database, seq + 1) is None

@@ -107,6 +107,54 @@ def test_an_update_of_nothing_writes_nothing(shell: sqlite3.Connection) -> None:
     assert written(shell, before) == []
 
 
+def test_triggers_are_silent_for_a_zone_under_a_bulk_import(shell: sqlite3.Connection) -> None:
+    """New rows and changes of that zone alone; not once the mark is gone."""
+    add(shell)
+    before = last(shell)
+    shell.execute("BEGIN")
+    shell.execute("INSERT INTO bulk_imports (zone) VALUES ('bl.example')")
+    add(shell, OTHER)
+    shell.execute("UPDATE listings SET reason = 'x'")
+    shell.execute(
+        "INSERT INTO listings (zone, network, category) VALUES ('other.example', ?, 'spam')", [ONE]
+    )
+    shell.execute("INSERT INTO exclusions (zone, network) VALUES ('bl.example', '192.0.2.9/32')")
+    shell.execute("DELETE FROM bulk_imports")
+    shell.execute("UPDATE listings SET reason = 'y' WHERE network = ?", [OTHER])
+    shell.execute("COMMIT")
+
+    assert written(shell, before) == [
+        ("listing", "added", "other.example", ONE, "spam"),
+        ("exclusion", "added", "bl.example", "192.0.2.9/32", ""),
+        ("listing", "changed", "bl.example", OTHER, "spam"),
+    ]
+
+
+def test_no_bulk_import_is_left_open(shell: sqlite3.Connection) -> None:
+    """A commit that would leave the triggers silent is refused to whoever heeds foreign keys."""
+    shell.execute("PRAGMA foreign_keys = ON")
+    shell.execute("BEGIN")
+    shell.execute("INSERT INTO bulk_imports (zone) VALUES ('bl.example')")
+
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        shell.execute("COMMIT")
+    shell.execute("DELETE FROM bulk_imports")
+    shell.execute("COMMIT")
+
+
+def test_a_bulk_event_is_one_number_of_its_zone(shell: sqlite3.Connection) -> None:
+    """It is imported, and nothing else is; the zone's serial is its number."""
+    insert = "INSERT INTO journal (kind, op, zone, network, category) VALUES "
+    shell.execute(f"{insert} ('bulk', 'imported', 'bl.example', '', 'spam')")
+
+    assert shell.execute("SELECT zone, serial FROM zone_serials").fetchall() == [
+        ("bl.example", last(shell))
+    ]
+    for values in ("'bulk', 'added'", "'listing', 'imported'", "'bulk', 'removed'"):
+        with pytest.raises(sqlite3.IntegrityError):
+            shell.execute(f"{insert} ({values}, 'bl.example', '', 'spam')")
+
+
 @pytest.mark.parametrize(
     ("change", "moved"),
     [
