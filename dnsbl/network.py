@@ -219,6 +219,14 @@ def reserved_name(network: Network) -> str | None:
     return None
 
 
+def reserved_ranges() -> list[tuple[int, int]]:
+    """The first and last addresses of reserved and private IPv4 space, as whole numbers."""
+    return [
+        (reserved.bits, reserved.bits | (1 << BITS[IPV4] - reserved.length) - 1)
+        for reserved, _ in _RESERVED[IPV4]
+    ]
+
+
 def check_listable(network: Network, *, force: bool = False) -> None:
     """Whether an operator may list this network.
 

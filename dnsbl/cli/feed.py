@@ -2,144 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import stat
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
 import click
 
-from dnsbl.cli import options, report
+from dnsbl.cli import intake, options, report
+from dnsbl.cli.intake import ImportRefusedError, Tally, Terms, at_hand
 from dnsbl.cli.scope import chosen_category, chosen_zone
 from dnsbl.cli.verb import Verb
 from dnsbl.config import load
-from dnsbl.errors import DnsblError
 from dnsbl.formats.lookalike import HEAD_OCTETS, lookalike
-from dnsbl.formats.plain import BadLine, Line, read
-from dnsbl.network import NotListableError, check_listable
-from dnsbl.store import audit, listings
+from dnsbl.store import audit
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
-from dnsbl.store.listings import Listing
-
-BAD_LINES_SHOWN_MAX: Final = 20
-SPOOL_OCTETS_IN_MEMORY: Final = 16 << 20
 
 _STDIN_NAME: Final = "stdin"
-
-
-class ImportRefusedError(DnsblError):
-    """An import that was stopped; nothing of it was kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What every listing of an import has in common, and what is refused; times in Unix seconds."""
-
-    zone: str
-    category: str
-    reason: str
-    source: str
-    listed_at: int
-    expires_at: int | None
-    strict: bool
-    force: bool
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of a feed's lines so far; the first bad ones are kept to be shown."""
-
-    file: str
-    read: int = 0
-    changed: int = 0
-    in_grace: int = 0
-    bad: int = 0
-    bad_lines: list[str] = field(default_factory=list)
-
-    def note_bad(self, line: BadLine) -> None:
-        """Counts a bad line, and keeps it if it is among the first."""
-        self.bad += 1
-        if len(self.bad_lines) < BAD_LINES_SHOWN_MAX:
-            self.bad_lines.append(self.place(line))
-
-    def place(self, line: BadLine) -> str:
-        """The line as file:line with its fault."""
-        return f"{self.file}:{line.number}: {line.fault}"
-
-    @property
-    def unchanged(self) -> int:
-        """Lines that found their listing as they would have it."""
-        return self.read - self.changed - self.in_grace
-
-    def __str__(self) -> str:
-        """The numbers, for people and for the audit."""
-        return (
-            f"{self.file}: {self.read} read, {self.changed} added or changed, "
-            f"{self.unchanged} already there, {self.in_grace} in grace after a delisting, "
-            f"{self.bad} bad lines"
-        )
-
-
-def wanted(feed: IO[bytes], terms: Terms, tally: Tally) -> Iterator[Listing]:
-    """A listing for each good line. Raises ImportRefusedError at a bad one, where strict."""
-    for line in read(feed):
-        bad = line if isinstance(line, BadLine) else _unlistable(line, force=terms.force)
-        if bad is None:
-            assert isinstance(line, Line)
-            yield Listing(
-                terms.zone, line.network, terms.category, terms.reason, terms.source,
-                listed_at=terms.listed_at, expires_at=terms.expires_at,
-            )  # fmt: skip
-        elif terms.strict:
-            raise ImportRefusedError(f"{tally.place(bad)}; nothing was imported")
-        else:
-            tally.note_bad(bad)
-
-
-def _unlistable(line: Line, *, force: bool) -> BadLine | None:
-    try:
-        check_listable(line.network, force=force)
-    except NotListableError as error:
-        return BadLine(line.number, str(error))
-    return None
-
-
-def bring_in(database: Database, feed: IO[bytes], terms: Terms, tally: Tally) -> Iterator[int]:
-    """Imports a feed inside the caller's transaction; yields how many octets of it are done."""
-    for batch in listings.add_many(database, wanted(feed, terms, tally)):
-        tally.read += batch.read
-        tally.changed += batch.changed
-        tally.in_grace += batch.in_grace
-        yield feed.tell()
-
-
-@contextlib.contextmanager
-def at_hand(stream: IO[bytes]) -> Iterator[tuple[IO[bytes], int]]:
-    """The feed as a file with its size in octets.
-
-    A pipe is read to its end first: nobody else's write has to wait, inside
-    our transaction, for a slow download.
-    """
-    try:
-        status = os.fstat(stream.fileno())
-    except OSError:  # a stream in memory has no descriptor
-        status = None
-    if status and stat.S_ISREG(status.st_mode):
-        yield stream, status.st_size
-        return
-    with tempfile.SpooledTemporaryFile(SPOOL_OCTETS_IN_MEMORY) as spool:
-        shutil.copyfileobj(stream, spool)
-        size = spool.tell()
-        spool.seek(0)
-        yield spool, size
 
 
 @click.command(
@@ -224,17 +104,27 @@ def _import(database: Database, feed: IO[bytes], octets: int, terms: Terms, tall
     bar = click.progressbar(
         length=octets, label=Path(tally.file).name, file=sys.stderr, hidden=not sys.stderr.isatty()
     )
+
+    def show(done: int) -> None:
+        bar.update(max(0, done - bar.pos))
+
     try:
-        with database.transaction(), bar:
-            for done in bring_in(database, feed, terms, tally):
-                bar.update(done - bar.pos)
-            if tally.read == 0:
-                raise ImportRefusedError(_nothing(feed, tally))
-            line = Act(
-                terms.listed_at, options.actor(), "listings.imported", terms.zone,
-                category=terms.category, note=str(tally),
-            )  # fmt: skip
-            audit.record(database, [line])
+        with bar:
+            harvest = None
+            if intake.names_many(feed, octets, terms, tally.file):
+                harvest = intake.gather(feed, terms, tally, show)
+            with database.transaction():
+                if harvest is None:
+                    intake.bring_in(database, feed, terms, tally, show)
+                else:
+                    intake.bring_in_bulk(database, harvest, octets, terms, tally, show)
+                if tally.read == 0:
+                    raise ImportRefusedError(_nothing(feed, tally))
+                line = Act(
+                    terms.listed_at, options.actor(), "listings.imported", terms.zone,
+                    category=terms.category, note=str(tally),
+                )  # fmt: skip
+                audit.record(database, [line])
     except KeyboardInterrupt:
         raise ImportRefusedError("interrupted; nothing was imported") from None
 

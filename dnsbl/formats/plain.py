@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
-from dnsbl.network import Network, NetworkError, parse
+from dnsbl.network import Network, NetworkError, NotListableError, check_listable, parse
 
 LINE_OCTETS_MAX: Final = 4096  # addresses take 50; a line of this length is another kind of file
 
@@ -49,20 +49,43 @@ def read(stream: IO[bytes]) -> Iterator[Line | BadLine]:
     while octets := stream.readline(LINE_OCTETS_MAX + 1):
         number += 1
         if len(octets) > LINE_OCTETS_MAX:
-            _skip_line(stream, octets)
-            yield BadLine(number, f"the line is longer than {LINE_OCTETS_MAX} octets")
-            continue
-        if number == 1:
-            octets = octets.removeprefix(_BYTE_ORDER_MARK)
-        line = octets.strip()
-        end = _FIELD_END.search(line)
-        field = line[: end.start()] if end else line
-        if field and end and _MORE_OF_IT.match(line, end.start()):
-            yield BadLine(number, f"{_shown(field)} begins a range, or has a netmask; {_INSTEAD}")
-        elif field:
-            yield _network(number, field)
-        elif end and end[0] == b",":
-            yield BadLine(number, "there is no address before the first comma")
+            skip_line(stream, octets)
+        said = read_line(number, octets)
+        if said is not None:
+            yield said
+
+
+def read_line(number: int, octets: bytes) -> Line | BadLine | None:
+    """What a line of that number says, its line feed included; None if it is nothing."""
+    if len(octets) > LINE_OCTETS_MAX:
+        return BadLine(number, f"the line is longer than {LINE_OCTETS_MAX} octets")
+    if number == 1:
+        octets = octets.removeprefix(_BYTE_ORDER_MARK)
+    line = octets.strip()
+    end = _FIELD_END.search(line)
+    field = line[: end.start()] if end else line
+    if field and end and _MORE_OF_IT.match(line, end.start()):
+        return BadLine(number, f"{_shown(field)} begins a range, or has a netmask; {_INSTEAD}")
+    if field:
+        return _network(number, field)
+    if end and end[0] == b",":
+        return BadLine(number, "there is no address before the first comma")
+    return None
+
+
+def skip_line(stream: IO[bytes], octets: bytes) -> None:
+    """Goes to the end of a line of which these octets were read last."""
+    while octets and not octets.endswith(b"\n"):
+        octets = stream.readline(LINE_OCTETS_MAX)
+
+
+def unlistable(line: Line, *, force: bool) -> BadLine | None:
+    """The line as a bad one, if its network is none that may be listed."""
+    try:
+        check_listable(line.network, force=force)
+    except NotListableError as error:
+        return BadLine(line.number, str(error))
+    return None
 
 
 def _network(number: int, field: bytes) -> Line | BadLine:
@@ -81,8 +104,3 @@ def _shown(octets: bytes) -> str:
     """The first of them, escaped as in Python's source; no more, for they may be of any kind."""
     cut = octets[:_SHOWN_OCTETS_MAX]
     return f"{cut!r}{'…' if len(cut) < len(octets) else ''}"
-
-
-def _skip_line(stream: IO[bytes], octets: bytes) -> None:
-    while octets and not octets.endswith(b"\n"):
-        octets = stream.readline(LINE_OCTETS_MAX)

@@ -17,11 +17,12 @@ from house import House
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dnsbl.cli import feed, options
+from dnsbl.cli import options
 from dnsbl.network import parse
-from dnsbl.store import listings
+from dnsbl.store import bulk, journal, listings
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion, exclude
+from dnsbl.store.journal import Bulk, Change
 from dnsbl.store.listings import Batch, Listing
 
 IPSUM = Path(__file__).parent.parent.parent / "data" / "ipsum.txt"
@@ -248,13 +249,151 @@ def test_an_import_that_is_interrupted_changes_nothing(
         yield next(add_many(database, items))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(feed.listings, "add_many", interrupted)
+    monkeypatch.setattr(listings, "add_many", interrupted)
     result = run("import", "-", stdin=b"".join(b"192.0.2.%d\n" % n for n in range(256)) * 8)
 
     assert result.exit_code == 1
     assert result.stderr == "dnsbl: interrupted; nothing was imported\n"
     assert networks(database) == []
     assert acts(database) == []
+
+
+# Large feeds.
+
+LARGE = b"".join(b"192.0.2.%d\n2001:db8::%x\n" % (n, n) for n in range(100)) + MIXED
+LARGE_NETWORKS = 202  # two of the mixed ones are among the hundreds
+
+
+@pytest.fixture
+def large(house: House, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A feed that is large, since a hundred networks are many here."""
+    monkeypatch.setattr(bulk, "BULK_ROWS_MIN", 100)
+    monkeypatch.setattr(bulk, "BATCH_ROWS", 50)
+    file = house.folder / "large.txt"
+    file.write_bytes(LARGE)
+    return file
+
+
+def test_a_large_feed_is_one_row_of_the_journal(
+    run_json: Callable[..., Any], database: Database, large: Path, niced: list[int]
+) -> None:
+    """With the numbers, the faults and the audit of any other; and others have the CPU first."""
+    start = journal.position(database).last_seq
+    summary = run_json("import", str(large), "--reason", "on a feed", "--for", "2d")
+    found = {str(listing.network): listing for listing in listings.browse(database)}
+    first = found["192.0.2.1/32"]
+
+    assert journal.changes(database, start, 9) == [Bulk(start + 1, "bl.example")]
+    assert len(found) == LARGE_NETWORKS
+    assert (summary["read"], summary["changed"], summary["unchanged"]) == (203, 202, 1)
+    assert [line.split(": ")[0] for line in summary["bad_lines"]] == [
+        f"{large}:{n}" for n in (203, 206, 207, 208)
+    ]
+    assert (first.reason, first.source, first.evidence) == ("on a feed", "large.txt", "")
+    assert first.expires_at == first.listed_at + 172_800
+    assert acts(database)[0]["note"].startswith(
+        f"{large}: 203 read, 202 added or changed, 1 already"
+    )
+    assert niced == [10]
+
+
+def test_a_large_feed_with_little_news_is_journaled_row_by_row(
+    run_json: Callable[..., Any], database: Database, large: Path
+) -> None:
+    """The DNS server need not read a zone of millions anew for a handful."""
+    run_json("import", str(large))
+    start = journal.position(database).last_seq
+    large.write_bytes(LARGE + b"198.51.100.1\n2001:db8:1::1\n")
+    summary = run_json("import", str(large))
+
+    assert (summary["read"], summary["changed"], summary["unchanged"]) == (205, 2, 203)
+    assert [type(change) for change in journal.changes(database, start, 9)] == [Change, Change]
+
+
+def test_many_lines_of_few_networks_are_no_large_feed(
+    run_json: Callable[..., Any], database: Database, large: Path, niced: list[int]
+) -> None:
+    """They come in in their order, and are journaled row by row."""
+    start = journal.position(database).last_seq
+    large.write_bytes(b"".join(b"192.0.2.%d\n" % (99 - n) for n in range(100)) * 3)
+    summary = run_json("import", str(large))
+    changes = journal.changes(database, start, 999)
+
+    assert (summary["read"], summary["changed"]) == (300, 100)
+    assert [str(getattr(change, "network", None)) for change in changes] == [
+        f"192.0.2.{99 - n}/32" for n in range(100)
+    ]
+    assert niced == []
+
+
+def test_a_large_feed_from_standard_input(
+    run_json: Callable[..., Any], database: Database, large: Path
+) -> None:
+    """A pipe is a feed like any other."""
+    summary = run_json("import", "-", stdin=large.read_bytes())
+
+    assert (summary["file"], summary["read"], summary["changed"]) == ("stdin", 203, 202)
+    assert len(networks(database)) == LARGE_NETWORKS
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("place", [0, 5, len(LARGE)])
+def test_strict_stops_a_large_feed_too(
+    run: Callable[..., Any], database: Database, place: int
+) -> None:
+    """Wherever the bad line stands."""
+    good = b"".join(b"192.0.2.%d\n2001:db8::%x\n" % (n, n) for n in range(100))
+    at = good.rfind(b"\n", 0, place) + 1
+    octets = good[:at] + b"192.0.2.1/24\n" + good[at:]
+    result = run("import", "-", "--strict", stdin=octets)
+
+    assert result.exit_code == 1
+    line = octets[:at].count(b"\n") + 1
+    assert result.stderr.startswith(f"dnsbl: stdin:{line}: '192.0.2.1/24' has host bits")
+    assert (networks(database), acts(database)) == ([], [])
+
+
+def test_a_large_feed_passes_over_what_is_in_grace(
+    run_json: Callable[..., Any], database: Database, large: Path
+) -> None:
+    """Each of its lines counts, and the grace goes on."""
+    grace = Exclusion(
+        "bl.example", parse("192.0.2.1"), grace=True, expires_at=int(time.time()) + 99
+    )
+    exclude(database, grace)
+    summary = run_json("import", str(large))
+
+    assert (summary["read"], summary["changed"], summary["in_grace"]) == (203, 201, 2)
+    assert "192.0.2.1/32" not in networks(database)
+
+
+def test_a_large_feed_may_hold_reserved_space_by_force(
+    run_json: Callable[..., Any], database: Database, large: Path
+) -> None:
+    """But never the whole of a family."""
+    summary = run_json("import", str(large), "--force")
+
+    assert (summary["read"], summary["bad"]) == (204, 3)
+    assert "10.1.2.3/32" in networks(database)
+
+
+def test_a_large_import_that_is_interrupted_changes_nothing(
+    run: Callable[..., Any], database: Database, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after rows were written: one line, exit code 1, no row."""
+    add_in_bulk = bulk.add_in_bulk
+
+    def interrupted(*arguments: Any) -> Batch:  # noqa: ANN401  # passed on
+        add_in_bulk(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bulk, "add_in_bulk", interrupted)
+    before = journal.position(database)
+    result = run("import", str(large))
+
+    assert (result.exit_code, result.stderr) == (1, "dnsbl: interrupted; nothing was imported\n")
+    assert (networks(database), acts(database)) == ([], [])
+    assert journal.position(database) == before
 
 
 @pytest.mark.parametrize(
