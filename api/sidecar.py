@@ -23,6 +23,7 @@ from api.mail.file import FileCarrier
 from api.mail.smtp import SmtpCarrier
 from api.metrics import Metrics
 from api.pages import Pages
+from api.pruning import Pruning
 from api.review import Review
 from api.rounds import Rounds
 from api.services import Services
@@ -62,9 +63,11 @@ class Sidecar:
         )
         self.expiry = Expiry(self.truth, now)
         self.review = Review(self.truth, config, now)
+        self.pruning = Pruning(self.truth, config.data, now)
         self._rounds = [
             Rounds("expiry", self.expiry.round),
             Rounds("review", self.review.round),
+            Rounds("pruning", self.pruning.round),
         ]
         self._workers: list[asyncio.Task[None]] = []
         self._ending = contextlib.AsyncExitStack()

@@ -39,9 +39,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """Where the truth lives."""
+    """Where the truth lives, and how much of the journal is kept."""
 
     directory: Path
+    journal_rows_max: int
+    journal_age_s: int
 
     @property
     def database(self) -> Path:
@@ -172,6 +174,16 @@ def _parse_public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _read_data(table: Table) -> DataConfig:
+    data = DataConfig(
+        directory=table.file.parent / table.text("directory", "data", "a folder"),
+        journal_rows_max=table.whole("journal_rows_max", 1_000_000, "rows", 1_000, 1_000_000_000),
+        journal_age_s=table.whole("journal_age_s", 2_592_000, "seconds", 3_600, 315_360_000),
+    )
+    table.finish()
+    return data
+
+
 def _read_dns(table: Table) -> DnsConfig:
     expected = "a list of one or more addresses with ports, such as 127.0.0.1:5300"
     dns = DnsConfig(
@@ -294,16 +306,14 @@ def load(file: Path) -> Config:
     file = file.absolute()
     table = Table.read(file)
     folder = file.parent
-    data = table.table("data")
-    directory = folder / data.text("directory", "data", "a folder")
-    data.finish()
+    data = _read_data(table.table("data"))
     portal = _read_portal(table.table("portal"))
     zones = read_zones(
         folder / table.text("zones", "zones", "a folder of zone files"), portal.public_url
     )
     config = Config(
         file=file,
-        data=DataConfig(directory),
+        data=data,
         dns=_read_dns(table.table("dns")),
         portal=portal,
         mail=_read_mail(table.table("mail"), f"delist@{zones[0].origin}"),

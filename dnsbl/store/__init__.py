@@ -7,6 +7,7 @@ A change's path, in order:
 ``listings``    what is listed, and ``exclusions`` from it; ``covering`` finds both by address
 ``bulk``        what a large feed lists, set by set
 ``journal``     the ordered log of both, which the DNS process follows
+``pruning``     deletes its oldest rows
 ``requests``    delist requests: their states, tokens and limits
 ``outbox``      mail to be sent, committed before it is sent
 ``overdue``     whether anything has had its time
