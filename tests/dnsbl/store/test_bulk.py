@@ -116,6 +116,16 @@ def test_the_journal_goes_on_as_ever_afterwards(database: Database) -> None:
     assert database.rows("SELECT * FROM bulk_imports") == []
 
 
+def test_a_silence_that_was_left_behind_ends(database: Database) -> None:
+    """By a client that heeds no foreign keys."""
+    database.change("PRAGMA foreign_keys = OFF")
+    database.change("INSERT INTO bulk_imports (zone) VALUES (?)", ZONE)
+    database.change("PRAGMA foreign_keys = ON")
+    bring(database, map(address, range(20)))
+
+    assert database.rows("SELECT * FROM bulk_imports") == []
+
+
 def test_others_see_all_of_it_or_nothing(database: Database) -> None:
     """Neither rows nor the silence of the triggers, before the commit."""
     reader = open_reader(database.path)

@@ -59,6 +59,18 @@ def test_rows_that_belong_to_nothing_are_one_problem_with_its_remedy(
     assert integrity_problems(database) == []
 
 
+def test_triggers_that_were_left_silent_are_a_problem(
+    database: Database, shell: sqlite3.Connection
+) -> None:
+    """A client without foreign keys can leave the mark of a bulk import; the remedy deletes it."""
+    shell.execute("INSERT INTO bulk_imports (zone) VALUES ('bl.example')")
+    [problem] = integrity_problems(database)
+    shell.executescript(problem.split('"')[3])
+
+    assert "1 of bulk_imports to bulk_imports" in problem
+    assert shell.execute("SELECT * FROM bulk_imports").fetchall() == []
+
+
 def test_rows_that_break_the_constraints_are_problems(
     database: Database, shell: sqlite3.Connection
 ) -> None:
