@@ -24,7 +24,7 @@ def extensions() -> list[Any]:
     """An extension for each module in dnsbl/native/; none where they cannot work."""
     if not sys.platform.startswith("linux") or sys.implementation.name != "cpython":
         return []
-    from Cython.Build import cythonize  # needed nowhere else
+    from Cython.Build import cythonize  # noqa: PLC0415  # elsewhere it is not needed
 
     sanitize = bool(os.environ.get("DNSBL_SANITIZE"))
     found = [

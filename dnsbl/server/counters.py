@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from dnsbl.wire.numbers import Rcode, Type
+
+if TYPE_CHECKING:  # not built everywhere
+    from dnsbl.native.drain import Drain
 
 Transport: TypeAlias = Literal["udp", "tcp"]
 
 DropCause: TypeAlias = Literal[
     "short",  # no whole header
     "response",  # a reply, not a query
+    "oversized",  # a datagram that no query would fill
     "unreceived",  # the socket reported an error in its place
     "unsent",  # the socket did not take the reply: its buffer is full, or the client unreachable
 ]
@@ -37,11 +41,16 @@ class Counters:
     """
 
     def __init__(self) -> None:
+        self._drains: list[Drain] = []
         self._replies: Counter[tuple[Transport, str, str]] = Counter()
         self._dropped: Counter[tuple[Transport, DropCause]] = Counter()
         self._truncated: Counter[Transport] = Counter()
         self._tcp: Counter[TcpEvent] = Counter()
         self.failed = 0
+
+    def include(self, drain: Drain) -> None:
+        """Counts as well, from now on, what is counted there."""
+        self._drains.append(drain)
 
     def add(self, other: Counters) -> None:
         """Adds the counts of another, whose thread may be counting just now."""
@@ -52,6 +61,13 @@ class Counters:
         self._truncated.update(dict(other._truncated))
         self._tcp.update(dict(other._tcp))
         self.failed += other.failed
+        for counts in [drain.counts() for drain in other._drains]:
+            self._replies.update(
+                {("udp", qtype, rcode): n for (qtype, rcode), n in counts["replies"].items()}
+            )
+            self._dropped.update({("udp", cause): n for cause, n in counts["dropped"].items() if n})
+            if counts["truncated"]:
+                self._truncated["udp"] += counts["truncated"]
 
     def reply(
         self, transport: Transport, qtype: int | None, rcode: Rcode, *, truncated: bool
@@ -72,15 +88,17 @@ class Counters:
 
     def replies(self, rcode: Rcode | None = None) -> int:
         """How many replies there were, of one outcome or of all."""
+        whole: Counters = total([self])
         return sum(
             count
-            for (_, _, name), count in self._replies.items()
+            for (_, _, name), count in whole._replies.items()
             if rcode is None or name == rcode.name
         )
 
     def dropped(self, cause: DropCause) -> int:
         """How many messages were dropped for a cause."""
-        return sum(count for (_, held), count in self._dropped.items() if held == cause)
+        whole: Counters = total([self])
+        return sum(count for (_, held), count in whole._dropped.items() if held == cause)
 
     def tcp_events(self, event: TcpEvent) -> int:
         """How often that became of a TCP connection."""
@@ -88,6 +106,10 @@ class Counters:
 
     def document(self) -> dict[str, object]:
         """The counters as JSON holds them; the shape is described in `dnsbl.server.status`."""
+        whole: Counters = total([self])
+        return whole._document()
+
+    def _document(self) -> dict[str, object]:
         return {
             "replies": [
                 {"transport": transport, "qtype": qtype, "rcode": rcode, "count": count}

@@ -21,6 +21,7 @@ from dnsbl.wire.message import (
 from dnsbl.wire.numbers import Rcode
 from dnsbl.wire.record import Answer
 from dnsbl.zone.answer import answer
+from dnsbl.zone.fast import FastPath
 from dnsbl.zone.zone import Zones
 
 LOGGED_BYTES_MAX: Final = 128  # of a message that broke something
@@ -30,14 +31,23 @@ _log = structlog.get_logger()
 
 
 class Responder:
-    """Answers messages out of the zones. `now` gives Unix seconds."""
+    """Answers messages out of the zones, for one worker. `now` gives Unix seconds.
+
+    ``fast`` is the worker's compiled path, where there is one: what it declines
+    is answered here.
+    """
 
     def __init__(
-        self, zones: Zones, counters: Counters, now: Callable[[], float] = time.time
+        self,
+        zones: Zones,
+        counters: Counters,
+        now: Callable[[], float] = time.time,
+        fast: FastPath | None = None,
     ) -> None:
         self._zones = zones
         self._now = now
         self.counters = counters
+        self.fast: Final = fast
 
     def respond(self, data: bytes, transport: Transport) -> bytes | None:
         """The reply to a message, or None where it gets none. Never raises."""
@@ -46,7 +56,9 @@ class Responder:
             self.counters.drop(transport, query.cause)
             return None
         try:
-            return self._reply(query, answer(self._zones, query, self._now()), transport)
+            with self._zones.lock:
+                decided = answer(self._zones, query, self._now())
+            return self._reply(query, decided, transport)
         # A mistake of ours. One question must not end the service for all others.
         except Exception:  # noqa: BLE001  # logged with its traceback, and counted
             self.counters.failed += 1

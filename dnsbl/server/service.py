@@ -25,6 +25,7 @@ from dnsbl.server.supervise import Supervisor
 from dnsbl.server.tcp import TcpServer
 from dnsbl.server.workers import FIRST_NUMBER, Worker, answering, worker_count
 from dnsbl.store.database import DatabaseMissingError, SchemaError, open_reader, open_writer
+from dnsbl.zone.fast import fast_paths
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.zone import Zones
 
@@ -113,7 +114,8 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
         _log.warning("workers_limited", configured=config.dns.workers, workers=workers)
     await asyncio.to_thread(_ensure_database, config)
     zones = Zones(config.zones)
-    responders = [Responder(zones, Counters()) for _ in range(workers)]
+    fast = fast_paths(zones, workers)
+    responders = [Responder(zones, Counters(), fast=fast[number]) for number in range(workers)]
     follower = Follower(config.data.database, zones)
     status = StatusFile(
         config.data.dns_status,
@@ -140,6 +142,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
             "listen": [str(endpoint) for endpoint in config.dns.listen],
             "loop": loop_name(),
             "workers": workers,
+            "path": "python" if fast[0] is None else "compiled",
             "seq": follower.applied_seq,
             "entries": sum(len(zone.radix) for zone in zones),
         }

@@ -12,7 +12,7 @@ from dnsbl.server.respond import Responder
 # About 3 ms of answering; then timers, TCP and the follower have their turn.
 BATCH_MESSAGES_MAX: Final = 32
 STOP_MESSAGES_MAX: Final = 10_000  # of those that wait at the stop, under a flood
-DATAGRAM_BYTES_MAX: Final = 65_535
+MESSAGE_BYTES_MAX: Final = 4096  # no query is so long; the same as of the compiled path
 
 _WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
 
@@ -36,9 +36,9 @@ class UdpServer:
     def __init__(self, bound: socket.socket, responder: Responder) -> None:
         self._socket = bound
         self._responder = responder
-        self._buffer = bytearray(DATAGRAM_BYTES_MAX)
+        self._buffer = bytearray(MESSAGE_BYTES_MAX + 1)
         self._view = memoryview(self._buffer)
-        self._any_address = bound.getsockname()[0] in _WILDCARDS and _ask_packet_info(bound)
+        self._any_address = asks_packet_info(bound)
 
     def start(self) -> None:
         """Begins to answer, on the running loop."""
@@ -62,6 +62,9 @@ class UdpServer:
             except OSError:
                 self._responder.counters.drop("udp", "unreceived")
                 return
+            if len(data) > MESSAGE_BYTES_MAX:
+                self._responder.counters.drop("udp", "oversized")
+                continue
             reply = self._responder.respond(data, "udp")
             if reply is None:
                 continue
@@ -90,8 +93,13 @@ class UdpServer:
         self._socket.sendmsg([reply], [_source(*item) for item in arrived_at], 0, client)
 
 
-def _ask_packet_info(bound: socket.socket) -> bool:
-    """Has the kernel tell, with each datagram, the address that it was sent to."""
+def asks_packet_info(bound: socket.socket) -> bool:
+    """Has the kernel tell the address that each datagram was sent to, if that can be any.
+
+    Whether it does.
+    """
+    if bound.getsockname()[0] not in _WILDCARDS:
+        return False
     if bound.family == socket.AF_INET6:
         bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         return True

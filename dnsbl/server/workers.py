@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from dnsbl.config import DnsConfig
+from dnsbl.server.datagrams import udp_server
 from dnsbl.server.endpoint import PORTS_ARE_SHARED
 from dnsbl.server.loop import new_loop
 from dnsbl.server.respond import Responder
-from dnsbl.server.udp import UdpServer
 
 FIRST_NUMBER: Final = 1  # of the main thread, as people count
 
@@ -46,7 +46,7 @@ def answering(sockets: Sequence[socket.socket], responder: Responder) -> Iterato
     """
     with contextlib.ExitStack() as started:
         for bound in sockets:
-            server = UdpServer(bound, responder)
+            server = udp_server(bound, responder)
             started.callback(server.stop)
             server.start()
         yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -209,6 +209,30 @@ def _key_at(
         zone, *after, rows - 1,
     )  # fmt: skip
     return None if row is None else (row[0], row[1])
+
+
+def rows_elsewhere(database: Database, zones: Collection[str]) -> dict[str, int]:
+    """How many listings and exclusions there are of each zone that is none of these."""
+    marks = ", ".join("?" * len(zones))
+    found: dict[str, int] = {}
+    for table in _TABLES.values():
+        # Not a walk through every row: the zones are found by steps of the primary key.
+        rows = database.rows(
+            f"""
+            WITH RECURSIVE known (zone) AS (
+                SELECT min(zone) FROM {table}
+                UNION ALL
+                SELECT (SELECT min(zone) FROM {table} WHERE zone > known.zone) FROM known
+                WHERE known.zone IS NOT NULL
+            )
+            SELECT zone, (SELECT count(*) FROM {table} WHERE zone = known.zone) AS n FROM known
+            WHERE zone IS NOT NULL AND zone NOT IN ({marks})
+            """,  # the table is a constant above
+            *zones,
+        )
+        for row in rows:
+            found[row["zone"]] = found.get(row["zone"], 0) + int(row["n"])
+    return found
 
 
 def fingerprint(database: Database, seq: int) -> str | None:

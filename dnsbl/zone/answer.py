@@ -59,8 +59,8 @@ def _answer_in_zone(zone: Zone, question: Question, now: float) -> Answer:
         # RFC 8020: NXDOMAIN says that nothing exists below the name either. RFC 9156: resolvers
         # that minimise names ask for those above an address, and believe it.
         elif zone.exists(network, now):
-            return _negative(zone, apex, Rcode.NOERROR)
-    return _negative(zone, apex, Rcode.NOERROR if zone.has_host(below) else Rcode.NXDOMAIN)
+            return negative(zone, apex, Rcode.NOERROR)
+    return negative(zone, apex, Rcode.NOERROR if zone.has_host(below) else Rcode.NXDOMAIN)
 
 
 def _split(labels: Labels, origin_labels: int) -> tuple[Labels, Labels]:
@@ -79,10 +79,11 @@ def _answer_types(
     for rtype, rrset in records.items():
         if rtype == question.qtype:
             return Answer(Rcode.NOERROR, aa=True, answer=rrset)
-    return _negative(zone, apex, Rcode.NOERROR)  # RFC 3597 §3: a type is unknown, the name is not
+    return negative(zone, apex, Rcode.NOERROR)  # RFC 3597 §3: a type is unknown, the name is not
 
 
-def _negative(zone: Zone, apex: Labels, rcode: Rcode) -> Answer:
+def negative(zone: Zone, apex: Labels, rcode: Rcode) -> Answer:
+    """Nothing, with what says for how long; `apex` is the origin as the question spells it."""
     # RFC 2308 §3: SOA in the authority section, with the lesser of its TTL and its MINIMUM, which
     # is how long the answer may be kept (§5).
     ttl = min(zone.config.ttl_s, zone.config.negative_ttl_s)
@@ -93,7 +94,7 @@ def _apex_records(zone: Zone, apex: Labels) -> dict[Type, tuple[Record, ...]]:
     ttl = zone.config.ttl_s
     return {
         Type.SOA: (_soa(zone, apex, ttl),),
-        Type.NS: tuple(NS(apex, ttl, _labels(name)) for name in zone.config.nameservers),
+        Type.NS: tuple(NS(apex, ttl, name_labels(name)) for name in zone.config.nameservers),
     }
 
 
@@ -102,8 +103,8 @@ def _soa(zone: Zone, apex: Labels, ttl: int) -> SOA:
     return SOA(
         owner=apex,
         ttl=ttl,
-        mname=_labels(zone.config.nameservers[0]),
-        rname=mailbox_labels(zone.config.hostmaster),
+        mname=_spelled(name_labels(zone.config.nameservers[0]), apex),
+        rname=_spelled(mailbox_labels(zone.config.hostmaster), apex),
         serial=zone.serial % SERIAL_MODULUS,
         refresh_s=SOA_REFRESH_S,
         retry_s=SOA_RETRY_S,
@@ -112,14 +113,29 @@ def _soa(zone: Zone, apex: Labels, ttl: int) -> SOA:
     )
 
 
-def _labels(name: str) -> Labels:
+def _spelled(name: Labels, apex: Labels) -> Labels:
+    """The name, with what it has in common with the apex spelt as there.
+
+    Names compress where they are equal to the octet: so a reply is as short,
+    whatever case the question is in (0x20).
+    """
+    shared = 0
+    for own, asked in zip(reversed(name), reversed(apex), strict=False):
+        if own.lower() != asked.lower():
+            break
+        shared += 1
+    return name[: len(name) - shared] + apex[len(apex) - shared :]
+
+
+def name_labels(name: str) -> Labels:
+    """A domain name's labels, without that of the root."""
     return tuple(label.encode() for label in name.split("."))
 
 
 def mailbox_labels(mailbox: str) -> Labels:
     """A mailbox as a domain name: its local part is one label, dots and all (RFC 1035 §8)."""
     local, _, domain = mailbox.rpartition("@")
-    return (local.encode(), *_labels(domain))
+    return (local.encode(), *name_labels(domain))
 
 
 def _listed_records(

@@ -1,4 +1,4 @@
-"""What the database holds, as the zones take it: a radix each, and what will expire.
+"""What the database holds, as the zones take it: a radix for each.
 
 Built whole beside the one in use at each load, and changed row by row while it
 is in use.
@@ -6,18 +6,16 @@ is in use.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
 
 from dnsbl.config import ZoneConfig
-from dnsbl.store.journal import Change
+from dnsbl.network import NetworkError, parse_canonical
+from dnsbl.store.journal import Change, Kind
 from dnsbl.verdict import EVERY_CATEGORY
-from dnsbl.zone.expiry import Expiry, Key
-from dnsbl.zone.radix import Radix
 from dnsbl.zone.skipped import SkippedRows
+from dnsbl.zone.twin import AnyRadix, new_radix
 
-FREEZE_CHANGES: Final = 5_000
+Chunks = Callable[[str, Kind], Iterable[bytes]]
 
 
 class Contents:
@@ -29,13 +27,27 @@ class Contents:
     def __init__(self, configs: Iterable[ZoneConfig], skipped: SkippedRows) -> None:
         self._skipped = skipped
         self._categories = {
-            config.origin: frozenset(category.name for category in config.categories)
+            config.origin: tuple(category.name for category in config.categories)
             for config in configs
         }
-        self._expiry = Expiry()
-        self._since_freeze = 0
-        self.radixes = {origin: Radix() for origin in self._categories}
+        self.radixes = {origin: new_radix(names) for origin, names in self._categories.items()}
         self.serials = dict.fromkeys(self._categories, 0)
+
+    def load(self, origin: str, chunks: Chunks, now: float) -> AnyRadix:
+        """Reads a zone anew, and gives its radix, which nobody uses yet; its old one stays.
+
+        `chunks` gives the zone's rows of a kind, as `store.journal.chunks` makes them.
+        """
+        radix = new_radix(self._categories[origin])
+        kinds: tuple[Kind, ...] = ("exclusion", "listing")
+        for kind in kinds:
+
+            def odd(row: bytes, kind: Kind = kind) -> None:
+                self._note_odd(origin, kind, row)
+
+            excludes = kind == "exclusion"
+            radix.take(chunks(origin, kind), excludes=excludes, now=now, odd=odd)
+        return radix
 
     def apply(self, change: Change, now: float) -> None:
         """Brings one key in step with its row; a row that cannot be served is logged and left out.
@@ -48,37 +60,42 @@ class Contents:
         if fault is not None:
             self._skipped.note(change, fault)
             return
-        radix = self.radixes.get(change.zone)
-        if radix is None or change.network is None:
-            return  # a row that could never be served is gone
+        if (radix := self.radixes.get(change.zone)) is not None:
+            self.bring(radix, change, now)
+
+    def bring(self, radix: AnyRadix, change: Change, now: float) -> None:
+        """Brings one key of a zone's radix in step with its row, if that can be served."""
+        if change.network is None or self._unknown(change) is not None:
+            return
         entry = change.entry
-        self._freeze_at_times()
         if entry is not None and entry.live(now):
             radix.put(entry)
-            self._expiry.put(change.zone, entry)
         else:
             excludes = change.kind == "exclusion"
             radix.discard(change.network, change.category, excludes=excludes)
-            self._expiry.discard(Key(change.zone, change.network, change.category, excludes))
 
     def drop_expired(self, now: float, limit: int) -> int:
-        """Takes out what has expired, at most so many entries; how many there were."""
-        due = self._expiry.take_due(now, limit)
-        for key in due:
-            self.radixes[key.origin].discard(key.network, key.category, excludes=key.excludes)
-        return len(due)
+        """Takes out what has expired, about so many entries at most; how many there were.
 
-    def _freeze_at_times(self) -> None:
-        """Keeps the garbage collector off what is held.
-
-        It looks for cycles, and a radix has none; but each of its full passes
-        would visit every entry, and answers would wait for that: 300 ms at
-        120,000 entries. What is frozen is freed by its reference count as ever.
+        The sidecar removes expired rows from the database, and the journal
+        tells; this holds while the sidecar is down too.
         """
-        self._since_freeze += 1
-        if self._since_freeze >= FREEZE_CHANGES:
-            self._since_freeze = 0
-            gc.freeze()
+        dropped = 0
+        for radix in self.radixes.values():
+            if dropped < limit:
+                dropped += radix.drop_expired(now, limit - dropped)
+        return dropped
+
+    def _note_odd(self, origin: str, kind: Kind, row: bytes) -> None:
+        """Says what is wrong with a row of a load."""
+        network, category, *_ = (*row.decode(errors="replace").split("\t"), "")
+        change = Change(0, origin, kind, category, None, None)
+        try:
+            parse_canonical(network)
+        except NetworkError as error:
+            self._skipped.note(change, str(error))
+        else:
+            self._skipped.note(change, self._no_category(category))
 
     def _unknown(self, change: Change) -> str | None:
         """Why a row that is there is none of ours."""
@@ -89,5 +106,8 @@ class Contents:
             return f"no zone {change.zone} is configured"
         of_all = change.kind == "exclusion" and change.category == EVERY_CATEGORY
         if change.category not in categories and not of_all:
-            return f"the zone has no category {change.category!r}"
+            return self._no_category(change.category)
         return None
+
+    def _no_category(self, category: str) -> str:
+        return f"the zone has no category {category!r}"

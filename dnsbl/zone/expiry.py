@@ -1,8 +1,4 @@
-"""What has to leave the radix at which time.
-
-The sidecar removes expired rows from the database, and the journal tells; this
-holds while the sidecar is down too.
-"""
+"""What has to leave a radix at which time."""
 
 from __future__ import annotations
 
@@ -18,9 +14,8 @@ _STALE_LEAST: Final = 1_000  # a heap this small is not worth rebuilding
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Which entry of which zone."""
+    """Which entry."""
 
-    origin: str
     network: Network
     category: str
     excludes: bool
@@ -39,9 +34,9 @@ class Expiry:
         self._heap: list[tuple[int, int, Key]] = []
         self._lines = 0  # orders lines of the same time; keys have no order
 
-    def put(self, origin: str, entry: Entry) -> None:
+    def put(self, entry: Entry) -> None:
         """Notes when the entry expires, in the place of what was noted of it before."""
-        key = Key(origin, entry.network, entry.category, entry.excludes)
+        key = Key(entry.network, entry.category, entry.excludes)
         if entry.expires_at is None:
             self._times.pop(key, None)
         elif self._times.get(key) != entry.expires_at:

@@ -1,10 +1,11 @@
 """Keeps the zones in step with the database, while they answer.
 
 A commit's way: the database's ``data_version`` changes, within 20 ms the
-source reads what the journal has beyond the applied position, and the changes
-are applied on the event loop, a slice at a time, so that answers are given in
-between. Reading happens in a thread of its own: a slow disk or a locked
-database delays no answer.
+source reads what the journal has beyond the position that was read, and the
+changes are applied on the event loop, a slice at a time, so that answers are
+given in between. Reading happens in a thread of its own: a slow disk or a
+locked database delays no answer. Where the journal says that a bulk import
+changed a zone, `dnsbl.zone.rebuild` reads that zone anew beside all this.
 
 When the database cannot be read, that is logged once for each kind of trouble,
 answers go on from memory, and reading is tried again.
@@ -22,9 +23,11 @@ from typing import Final
 import structlog
 
 from dnsbl.store.database import StoreError
+from dnsbl.store.journal import Bulk
 from dnsbl.zone.contents import Contents
+from dnsbl.zone.rebuild import Rebuilds
 from dnsbl.zone.skipped import SkippedRows
-from dnsbl.zone.source import Loaded, News, Source
+from dnsbl.zone.source import Loaded, News, Reread, Source
 from dnsbl.zone.zone import Zones
 
 POLL_S: Final = 0.020
@@ -42,7 +45,9 @@ class Follower:
     """Loads the zones from the database at a path, then follows its journal.
 
     Call `load` once, then `run` for as long as the zones answer, and `close`
-    at the end. `now` gives Unix seconds.
+    at the end. `now` gives Unix seconds. ``read_seq`` is the number of the
+    journal up to which it was read, ``applied_seq`` that up to which the zones
+    answer by it: less, while a zone is being read anew.
     """
 
     def __init__(
@@ -59,10 +64,12 @@ class Follower:
         self._skipped = SkippedRows()
         configs = [zone.config for zone in zones]
         self._source = Source(path, configs, self._skipped, now)
+        self._rebuilds = Rebuilds(Source(path, configs, self._skipped, now), self._put_rebuilt, now)
         self._contents = Contents(configs, self._skipped)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="follow")
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._trouble: type[BaseException] | None = None
+        self.read_seq = 0
         self.applied_seq = 0
         self.loads = 0
 
@@ -73,12 +80,14 @@ class Follower:
 
     async def load(self) -> None:
         """The first load. Raises StoreError where the database cannot be read."""
-        await self._take(await self._read())
+        while (found := await self._read()) is not None:
+            await self._take(found)
 
     async def run(self) -> None:
         """Follows until it is cancelled. No trouble with the database ends it."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
+            tasks.create_task(self._rebuilds.run())
             tasks.create_task(self._expire())
 
     async def wait_applied(self, seq: int) -> None:
@@ -94,12 +103,12 @@ class Follower:
         loop = asyncio.get_running_loop()
         closing = loop.run_in_executor(self._thread, self._source.close)
         self._thread.shutdown(wait=False)
-        await asyncio.wait([closing], timeout=CLOSE_WAIT_S)
+        await asyncio.wait([closing, self._rebuilds.close()], timeout=CLOSE_WAIT_S)
 
     async def _read(self) -> Loaded | News | None:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._thread, self._source.news, self.applied_seq, BATCH_CHANGES
+            self._thread, self._source.news, self.read_seq, BATCH_CHANGES
         )
 
     async def _follow(self) -> None:
@@ -143,13 +152,15 @@ class Follower:
                 await self._apply(found)
             case None:
                 return
-        self._applied(found.last_seq)
+        self._advance(found.last_seq)
 
     def _swap(self, loaded: Loaded) -> None:
+        self._rebuilds.forget()  # what they read is older than this, or of another database
         self._contents = loaded.contents
-        for zone in self._zones:
-            zone.radix = loaded.contents.radixes[zone.config.origin]
-            zone.serial = loaded.contents.serials[zone.config.origin]
+        with self._zones.lock:
+            for zone in self._zones:
+                origin = zone.config.origin
+                zone.swap(loaded.contents.radixes[origin], loaded.contents.serials[origin])
         self.loads += 1
         _log.info(
             "zones_loaded",
@@ -162,15 +173,36 @@ class Follower:
         for start in range(0, len(news.changes), SLICE_CHANGES):
             now = self._now()
             slice_ = news.changes[start : start + SLICE_CHANGES]
-            for change in slice_:
-                self._contents.apply(change, now)
-            for zone in self._zones:
-                zone.serial = self._contents.serials[zone.config.origin]
-            self._applied(slice_[-1].seq)
+            with self._zones.lock:
+                for change in slice_:
+                    if isinstance(change, Bulk):
+                        self._rebuilds.want(change, self._contents)
+                        continue
+                    self._contents.apply(change, now)
+                    self._rebuilds.note(change)
+                for zone in self._zones:
+                    if zone.serial != self._contents.serials[zone.config.origin]:
+                        zone.serial = self._contents.serials[zone.config.origin]
+            self._advance(slice_[-1].seq)
             await asyncio.sleep(0)  # answers first
 
-    def _applied(self, seq: int) -> None:
-        self.applied_seq = seq
+    def _put_rebuilt(self, origin: str, reread: Reread, bulk_seq: int) -> None:
+        """Takes a zone that was read anew, with all that came while it was read."""
+        zone = self._zones.get(origin)
+        assert zone is not None
+        self._contents.radixes[origin] = reread.radix
+        serial = max(self._contents.serials[origin], bulk_seq)
+        self._contents.serials[origin] = serial
+        with self._zones.lock:
+            zone.swap(reread.radix, serial)
+        _log.info("zone_rebuilt", zone=origin, seq=reread.last_seq, entries=len(reread.radix))
+        self._advance(self.read_seq)
+
+    def _advance(self, read_seq: int) -> None:
+        """The journal was read up to there; wakes those who wait for what answers are by now."""
+        self.read_seq = read_seq
+        unbuilt = self._rebuilds.first_unbuilt
+        seq = self.applied_seq = read_seq if unbuilt is None else min(read_seq, unbuilt - 1)
         waiting, self._waiting = self._waiting, []
         for wanted, future in waiting:
             if future.done():
@@ -183,5 +215,6 @@ class Follower:
     async def _expire(self) -> None:
         """On its own: it goes on while a reading hangs."""
         while True:
-            dropped = self._contents.drop_expired(self._now(), SLICE_CHANGES)
-            await asyncio.sleep(0 if dropped == SLICE_CHANGES else EXPIRY_CHECK_S)
+            with self._zones.lock:
+                dropped = self._contents.drop_expired(self._now(), SLICE_CHANGES)
+            await asyncio.sleep(0 if dropped >= SLICE_CHANGES else EXPIRY_CHECK_S)

@@ -6,17 +6,22 @@ below it, so that "is anything listed below this name" is one descent. Adding
 and removing touches one path and rebuilds nothing; a node that nothing needs
 any longer is taken out, so memory follows what is held.
 
-This is the reference, written to be read. A compiled twin of the same interface
-must agree with it.
+This is the reference, written to be read. `dnsbl.native.radix` is its compiled
+twin: the same interface, which agrees with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from dnsbl.network import BITS, IPV4, IPV6, Family, Network
-from dnsbl.verdict import Entry
+from dnsbl.network import BITS, IPV4, IPV6, Family, Network, NetworkError, parse_canonical
+from dnsbl.verdict import EVERY_CATEGORY, Entry
+from dnsbl.zone.expiry import Expiry, Key
+
+FREEZE_ENTRIES: Final = 5_000
+TIME_DIGITS_MAX: Final = 12  # the database holds no time over 100,000,000,000
 
 
 class _Node:
@@ -111,16 +116,25 @@ class _Tree:
 
 
 class Radix:
-    """Listings and exclusions by prefix, IPv4 and IPv6."""
+    """Listings and exclusions by prefix, IPv4 and IPv6, in the categories that are named."""
 
-    __slots__ = ("_count", "_trees")
+    __slots__ = ("_count", "_expiry", "_since_freeze", "_trees", "categories")
 
-    def __init__(self) -> None:
+    def __init__(self, categories: Iterable[str]) -> None:
+        self.categories: Final = tuple(categories)
         self._trees: Final[dict[Family, _Tree]] = {IPV4: _Tree(IPV4), IPV6: _Tree(IPV6)}
+        self._expiry = Expiry()
         self._count = 0
+        self._since_freeze = 0
 
     def put(self, entry: Entry) -> None:
-        """Adds an entry, in the place of one with the same network, category and kind."""
+        """Adds an entry, in the place of one with the same network, category and kind.
+
+        Raises ValueError where its category is none of the radix.
+        """
+        if not self._has(entry.category, excludes=entry.excludes):
+            raise ValueError(f"the radix has no category {entry.category!r}")
+        self._freeze_at_times()
         network = entry.network
         tree = self._trees[network.family]
         path = tree.path(network.bits, network.length)
@@ -138,6 +152,7 @@ class Radix:
         node.entries = tuple(
             sorted((*kept, entry), key=lambda held: (not held.excludes, held.category))
         )
+        self._expiry.put(entry)
 
     def discard(self, network: Network, category: str, *, excludes: bool) -> bool:
         """Removes an entry; whether there was one."""
@@ -149,6 +164,7 @@ class Radix:
         kept = _without(node.entries, category, excludes=excludes)
         if len(kept) == len(node.entries):
             return False
+        self._expiry.discard(Key(network, category, excludes))
         node.entries = kept
         self._count -= 1
         if not excludes:
@@ -174,6 +190,64 @@ class Radix:
             ):
                 return False
         return node.listings > 0
+
+    def drop_expired(self, now: float, limit: int) -> int:
+        """Takes out entries that have expired, `limit` or somewhat more at most; how many.
+
+        Fewer than the limit: there are no more. `now` in Unix seconds.
+        """
+        due = self._expiry.take_due(now, limit)
+        for key in due:
+            self.discard(key.network, key.category, excludes=key.excludes)
+        return len(due)
+
+    def take(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        excludes: bool,
+        now: float,
+        odd: Callable[[bytes], None],
+    ) -> None:
+        """Adds the rows of chunks, as `dnsbl.store.journal.chunks` makes them; expired ones not.
+
+        `odd` is called with each row that is no canonical network or of no
+        category that is known here. Only before anybody else sees the radix.
+        """
+        for chunk in chunks:
+            for row in filter(None, chunk.split(b"\n")):
+                entry = self._read(row, excludes=excludes)
+                if entry is None:
+                    odd(row)
+                elif entry.live(now):
+                    self.put(entry)
+
+    def _read(self, row: bytes, *, excludes: bool) -> Entry | None:
+        try:
+            network, category, expires_at = row.decode().split("\t")
+            if not self._has(category, excludes=excludes):
+                return None
+            if expires_at and not (expires_at.isdecimal() and len(expires_at) <= TIME_DIGITS_MAX):
+                return None
+            at = int(expires_at) if expires_at else None
+            return Entry(parse_canonical(network), category, excludes, at)
+        except (NetworkError, ValueError):
+            return None
+
+    def _has(self, category: str, *, excludes: bool) -> bool:
+        return category in self.categories or (excludes and category == EVERY_CATEGORY)
+
+    def _freeze_at_times(self) -> None:
+        """Keeps the garbage collector off what is held.
+
+        It looks for cycles, and a radix has none; but each of its full passes
+        would visit every entry, and answers would wait for that: 300 ms at
+        120,000 entries. What is frozen is freed by its reference count as ever.
+        """
+        self._since_freeze += 1
+        if self._since_freeze >= FREEZE_ENTRIES:
+            self._since_freeze = 0
+            gc.freeze()
 
     def __len__(self) -> int:
         return self._count

@@ -1,16 +1,18 @@
 """The database as the follower sees it: loaded whole once, then asked for what is new.
 
-Everything here blocks, and runs in the follower's one thread.
+Everything here blocks, and runs in a thread of the follower's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import structlog
 
 from dnsbl.config import ZoneConfig
 from dnsbl.store import journal
@@ -23,8 +25,12 @@ from dnsbl.store.database import (
 )
 from dnsbl.zone.contents import Contents
 from dnsbl.zone.skipped import SkippedRows
+from dnsbl.zone.twin import AnyRadix
 
 FILE_CHECK_S: Final = 1.0  # how often the file's name is looked at, not only its contents
+PROGRESS_S: Final = 2.0  # between two lines in the log about a load
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,15 @@ class Loaded:
 class News:
     """Changes in order, and the position of the journal that they reach."""
 
-    changes: list[journal.Change]
+    changes: list[journal.Change | journal.Bulk]
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """One zone as the database holds it at one position of the journal."""
+
+    radix: AnyRadix
     last_seq: int
 
 
@@ -136,17 +150,47 @@ class Source:
             return "journal_pruned"
         return None
 
+    def reread(self, contents: Contents, origin: str) -> Reread:
+        """Reads one zone anew, of the database that bears the name now. Raises StoreError."""
+        try:
+            database = self._checked()
+            with database.snapshot():
+                position = journal.position(database)
+                radix = contents.load(origin, self._chunks(database), self._now())
+        except BaseException:
+            self._give_up()
+            raise
+        return Reread(radix, position.last_seq)
+
     def _load(self, database: Database, position: journal.Position, reason: str) -> Loaded:
         contents = Contents(self._configs, self._skipped)
-        now = self._now()
-        for change in journal.everything(database):
-            if self._stopped:
-                raise StoreError(f"{self._path}: was not read to its end")
-            contents.apply(change, now)
+        chunks = self._chunks(database)
+        for origin in contents.radixes:
+            contents.radixes[origin] = contents.load(origin, chunks, self._now())
+        for origin, rows in journal.rows_elsewhere(database, contents.radixes).items():
+            _log.warning("zone_not_served", zone=origin, rows=rows)
         serials = journal.serials(database)
         first = journal.first_serial(database)
         contents.serials = {origin: serials.get(origin, first) for origin in contents.serials}
         return Loaded(contents, position.last_seq, reason)
+
+    def _chunks(self, database: Database) -> Callable[[str, journal.Kind], Iterator[bytes]]:
+        """The rows of a zone, with a line in the log now and then, until `stop`."""
+        told_at = time.monotonic()
+        rows = 0
+
+        def chunks(origin: str, kind: journal.Kind) -> Iterator[bytes]:
+            nonlocal told_at, rows
+            for chunk in journal.chunks(database, origin, kind):
+                if self._stopped:
+                    raise StoreError(f"{self._path}: was not read to its end")
+                yield chunk
+                rows += chunk.count(b"\n") + 1
+                if time.monotonic() - told_at >= PROGRESS_S:
+                    told_at = time.monotonic()
+                    _log.info("loading", zone=origin, rows=rows)
+
+        return chunks
 
     def _checked(self) -> Database:
         """The connection, to the file that bears the name now."""

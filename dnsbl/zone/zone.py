@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
 from dnsbl.config import ZoneConfig
 from dnsbl.network import IPV4, Network
 from dnsbl.verdict import Entry, decide
 from dnsbl.wire.record import Labels
-from dnsbl.zone.radix import Radix
+from dnsbl.zone.twin import AnyRadix, new_radix
 
 NEVER_LISTED: Final = Network(IPV4, 0x7F00_0001, 32)  # RFC 5782 §5: 127.0.0.1
 _TEST_ADDRESS: Final = Network(IPV4, 0x7F00_0002, 32)  # RFC 5782 §5: 127.0.0.2
+
+
+class Mirror(Protocol):
+    """What has to hear of a zone's changes, since it answers in our place."""
+
+    def attach(self, name: str, radix: AnyRadix, serial: int) -> None:
+        """The zone of that origin answers from that radix from now on, and has that serial."""
+
+    def set_serial(self, name: str, serial: int) -> None:
+        """The zone has that serial from now on."""
 
 
 class Zone:
@@ -20,16 +31,45 @@ class Zone:
 
     ``radix`` and ``serial`` are the follower's to change; the radix may be
     swapped for another as a whole. ``serial`` is the number of the zone's last
-    change in the journal, of which SOA shows the low 32 bits.
+    change in the journal, of which SOA shows the low 32 bits. ``tests`` are the
+    entries that are built in.
     """
 
     def __init__(self, config: ZoneConfig, serial: int = 0) -> None:
         self.config = config
         self.labels: Final = tuple(label.encode() for label in config.origin.split("."))
-        self.radix = Radix()
-        self.serial = serial
-        self._tests: Final = _test_entries(config)
+        self.tests: Final = _test_entries(config)
+        self._radix = new_radix(category.name for category in config.categories)
+        self._serial = serial
+        self._mirror: Mirror | None = None
         self._hosts: Final = _hosts(config, self.labels)
+
+    @property
+    def radix(self) -> AnyRadix:
+        """The listings and exclusions."""
+        return self._radix
+
+    @property
+    def serial(self) -> int:
+        """The number of the last change."""
+        return self._serial
+
+    @serial.setter
+    def serial(self, serial: int) -> None:
+        self._serial = serial
+        if self._mirror is not None:
+            self._mirror.set_serial(self.config.origin, serial)
+
+    def swap(self, radix: AnyRadix, serial: int) -> None:
+        """Answers from that radix from now on."""
+        self._radix, self._serial = radix, serial
+        if self._mirror is not None:
+            self._mirror.attach(self.config.origin, radix, serial)
+
+    def mirror_to(self, mirror: Mirror) -> None:
+        """From now on the mirror hears of every change."""
+        self._mirror = mirror
+        mirror.attach(self.config.origin, self._radix, self._serial)
 
     def decide(self, network: Network, now: float) -> dict[str, Entry]:
         """The listing that decides for each category in which the address or prefix is listed.
@@ -38,10 +78,10 @@ class Zone:
         """
         if network == NEVER_LISTED:
             return {}
-        test = self._tests.get(network)
+        test = self.tests.get(network)
         if test is not None:
             return dict(test)
-        return decide(self.radix.covering(network), now)
+        return decide(self._radix.covering(network), now)
 
     def has_host(self, below: Labels) -> bool:
         """Whether a name below the origin is that of a name server, or stands above one.
@@ -53,17 +93,23 @@ class Zone:
 
     def exists(self, prefix: Network, now: float) -> bool:
         """Whether any address of the prefix may be listed: by what covers it, or lies in it."""
+        radix = self._radix
         return (
-            bool(self.decide(prefix, now))
-            or self.radix.listed_below(prefix)
-            or any(prefix.covers(test) for test in self._tests)
+            bool(decide(radix.covering(prefix), now))
+            or radix.listed_below(prefix)
+            or any(prefix.covers(test) for test in self.tests)
         )
 
 
 class Zones:
-    """The zones that are served. They never change while the process runs."""
+    """The zones that are served. They never change while the process runs; what is in them does.
+
+    ``lock`` is held while an answer is decided, which looks more than once, and
+    while what is listed changes: an answer of two moments may be true of neither.
+    """
 
     def __init__(self, configs: Iterable[ZoneConfig]) -> None:
+        self.lock = threading.Lock()
         self._by_origin = {config.origin: Zone(config) for config in configs}
         self._by_labels = {zone.labels: zone for zone in self._by_origin.values()}
         self._label_counts = sorted({len(labels) for labels in self._by_labels}, reverse=True)

@@ -32,11 +32,11 @@ DNS = "from dnsbl.cli.serve import dns as command"
 # A database so large that reading it does not end.
 ENDLESS = """
 from dnsbl.store import journal
-def everything(database):
+def chunks(database, zone, kind):
     print("loading", flush=True)
     while True:
-        yield journal.Change(0, "bl.example", "listing", "spam", None, None)
-journal.everything = everything
+        yield b""
+journal.chunks = chunks
 """
 SERVE = """
 from unittest import mock
@@ -54,6 +54,8 @@ endpoint.PORTS_ARE_SHARED = False
 BREAKING = """
 import asyncio, threading
 from dnsbl.server.udp import UdpServer
+from dnsbl.zone import fast
+fast.COMPILED = False  # so that this class is the one that serves
 start = UdpServer.start
 def start_and_break(server):
     start(server)

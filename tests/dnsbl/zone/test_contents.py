@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-
 import structlog.testing
 from house import House
 
 from dnsbl.network import Network, parse
 from dnsbl.store.journal import Change
 from dnsbl.verdict import Entry
-from dnsbl.zone.contents import FREEZE_CHANGES, Contents
+from dnsbl.zone.contents import Contents
 from dnsbl.zone.skipped import SkippedRows
 
 ZONE = "bl.example"
@@ -50,14 +48,3 @@ def test_serial_counts_rows_that_cannot_be_served(house: House) -> None:
 
     assert contents.serials == {ZONE: 7}
     assert [line["event"] for line in logs] == ["row_skipped", "row_skipped"]
-
-
-def test_collector_does_not_visit_what_is_held(house: House) -> None:
-    """Its passes, for which answers wait, do not grow with the list."""
-    contents = Contents(house.config.zones, SkippedRows())
-    before = gc.get_freeze_count()
-
-    for number in range(2 * FREEZE_CHANGES):
-        contents.apply(added(number + 1, Network(4, number, 32)), NOW)
-
-    assert gc.get_freeze_count() > before + 2 * FREEZE_CHANGES

@@ -13,13 +13,13 @@ def entry(number: int, expires_at: int | None) -> Entry:
 
 
 def key(number: int) -> Key:
-    """Its key in a zone."""
-    return Key("bl.example", Network(4, number, 32), "spam", excludes=False)
+    """Its key."""
+    return Key(Network(4, number, 32), "spam", excludes=False)
 
 
 def put(expiry: Expiry, number: int, expires_at: int | None) -> None:
     """Notes the listing."""
-    expiry.put("bl.example", entry(number, expires_at))
+    expiry.put(entry(number, expires_at))
 
 
 def test_entries_are_due_in_the_order_of_their_times() -> None:

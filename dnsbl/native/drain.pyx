@@ -1,0 +1,298 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Takes datagrams off a socket, answers them, and puts the replies on it, a batch at a time.
+
+One system call receives a batch and one sends its replies; all of it happens
+without the interpreter lock, in buffers that are used again. What the answerer
+declines is handed to Python, with the batch it came in, before the next batch.
+
+Every datagram ends as answered, declined or dropped, and each drop is counted.
+"""
+
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from dnsbl.native.answer cimport (
+    ANSWERED, DECLINED, DROPPED_RESPONSE, DROPPED_SHORT, REPLY_OCTETS_MAX, TRUNCATED, TYPE_SLOTS,
+    Answerer, Fate, Query, prefetch_first, prefetch_second, type_slot,
+)
+
+from dnsbl.native.answer import TYPES
+
+cdef extern from * nogil:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <netinet/in.h>
+    #include <sys/socket.h>
+    #include <time.h>
+
+    /* One batch's place for the address that a datagram was sent to. */
+    union dnsbl_control {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    };
+
+    /* The reply leaves from the address that was asked, by the interface that routing chooses
+       (IPv4) or that it came by (IPv6: link-local addresses mean nothing without). */
+    static void dnsbl_turn_round(struct msghdr *message) {
+        struct cmsghdr *header = CMSG_FIRSTHDR(message);
+        if (header != NULL && header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO
+            && header->cmsg_len >= CMSG_LEN(sizeof(struct in_pktinfo))) {
+            struct in_pktinfo info;
+            __builtin_memcpy(&info, CMSG_DATA(header), sizeof info);
+            info.ipi_ifindex = 0;
+            info.ipi_addr.s_addr = 0;
+            __builtin_memcpy(CMSG_DATA(header), &info, sizeof info);
+        }
+    }
+    """
+    ctypedef unsigned int socklen_t
+    ctypedef long ssize_t
+    struct iovec:
+        void* iov_base
+        size_t iov_len
+    struct msghdr:
+        void* msg_name
+        socklen_t msg_namelen
+        iovec* msg_iov
+        size_t msg_iovlen
+        void* msg_control
+        size_t msg_controllen
+        int msg_flags
+    struct mmsghdr:
+        msghdr msg_hdr
+        unsigned int msg_len
+    struct sockaddr_in6:
+        pass
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    union dnsbl_control:
+        pass
+    int recvmmsg(int file, mmsghdr* messages, unsigned int count, int flags, timespec* timeout)
+    int sendmmsg(int file, mmsghdr* messages, unsigned int count, int flags)
+    ssize_t sendmsg(int file, const msghdr* message, int flags)
+    int clock_gettime(int clock, timespec* time)
+    int CLOCK_REALTIME
+    int MSG_DONTWAIT
+    int MSG_TRUNC
+    void dnsbl_turn_round(msghdr* message)
+
+cdef enum:
+    BATCH = 64
+    MESSAGE_OCTETS_MAX = 4096     # no query is so long: one over it is dropped, and counted
+    RCODES = 2                    # NOERROR, NXDOMAIN
+
+cdef struct Buffers:
+    mmsghdr received[BATCH]
+    mmsghdr sent[BATCH]
+    iovec received_at[BATCH]
+    iovec sent_at[BATCH]
+    sockaddr_in6 clients[BATCH]   # with room for one of IPv4
+    dnsbl_control controls[BATCH]
+    Query queries[BATCH]
+    uint8_t fates[BATCH]
+    uint8_t messages[BATCH][MESSAGE_OCTETS_MAX]
+    uint8_t replies[BATCH][REPLY_OCTETS_MAX]
+
+cdef struct Counts:
+    uint64_t replies[TYPE_SLOTS][RCODES]
+    uint64_t truncated
+    uint64_t short_
+    uint64_t response
+    uint64_t oversized
+    uint64_t unreceived
+    uint64_t unsent
+    uint64_t batches
+    uint64_t declined
+
+
+cdef class Drain:
+    """Drains one bound socket that does not block; of one thread.
+
+    ``reader`` is the worker's number in the answerer's gate. ``packet_info``:
+    the socket is bound to any address, and tells which one was asked.
+    """
+
+    cdef int _file
+    cdef Answerer _answerer
+    cdef unsigned int _reader
+    cdef bint _packet_info
+    cdef Buffers* _buffers
+    cdef Counts _counts
+    cdef unsigned int _left_count
+    cdef uint8_t _left[BATCH]      # the places of those declined in the batch at hand
+
+    def __cinit__(self, int file, Answerer answerer not None, unsigned int reader,
+                  bint packet_info):
+        cdef unsigned int place
+        if reader >= answerer.gate.readers:
+            raise ValueError("the gate has no such reader")
+        self._buffers = <Buffers*>calloc(1, sizeof(Buffers))
+        if self._buffers == NULL:
+            raise MemoryError
+        self._file = file
+        self._answerer = answerer
+        self._reader = reader
+        self._packet_info = packet_info
+        for place in range(BATCH):
+            self._buffers.received_at[place].iov_base = self._buffers.messages[place]
+            self._buffers.received_at[place].iov_len = MESSAGE_OCTETS_MAX
+            self._buffers.received[place].msg_hdr.msg_iov = &self._buffers.received_at[place]
+            self._buffers.received[place].msg_hdr.msg_iovlen = 1
+            self._buffers.received[place].msg_hdr.msg_name = &self._buffers.clients[place]
+            if packet_info:
+                self._buffers.received[place].msg_hdr.msg_control = (
+                    &self._buffers.controls[place]
+                )
+
+    def __dealloc__(self):
+        free(self._buffers)
+
+    def run(self, unsigned int batches_max) -> tuple:
+        """Answers what waits at the socket, so many batches at most, until one leaves something.
+
+        How many messages of the last batch are left to Python, and whether more
+        may wait at the socket. `message` gives each of those that are left,
+        `reply` takes what is said to it, before the next `run`.
+        """
+        cdef unsigned int batch
+        cdef bint more = True
+        with nogil:
+            for batch in range(batches_max):
+                more = self._batch()
+                if not more or self._left_count:
+                    break
+        return self._left_count, more
+
+    cdef bint _batch(self) noexcept nogil:
+        """One batch; whether it was full, so that more may wait."""
+        cdef Buffers* buffers = self._buffers
+        cdef int received
+        cdef unsigned int place, count = 0, rcode = 0
+        cdef size_t size
+        cdef timespec time
+        cdef double now
+        cdef Query* query
+        self._left_count = 0
+        for place in range(BATCH):
+            buffers.received[place].msg_hdr.msg_namelen = sizeof(sockaddr_in6)
+            buffers.received[place].msg_hdr.msg_controllen = (
+                sizeof(dnsbl_control) if self._packet_info else 0
+            )
+        received = recvmmsg(self._file, buffers.received, BATCH, MSG_DONTWAIT, NULL)
+        if received <= 0:
+            if received < 0 and errno not in (EAGAIN, EINTR):
+                self._counts.unreceived += 1
+            return False
+        self._counts.batches += 1
+        clock_gettime(CLOCK_REALTIME, &time)
+        now = <double>time.tv_sec + <double>time.tv_nsec * 1e-9
+        self._answerer.gate.enter(self._reader)
+        for place in range(<unsigned int>received):
+            if buffers.received[place].msg_hdr.msg_flags & MSG_TRUNC:
+                self._counts.oversized += 1
+                buffers.fates[place] = DROPPED_SHORT
+                continue
+            query = &buffers.queries[place]
+            buffers.fates[place] = self._answerer.read(
+                buffers.messages[place], buffers.received[place].msg_len, query
+            )
+            if buffers.fates[place] == ANSWERED:
+                prefetch_first(query)
+            elif buffers.fates[place] == DROPPED_SHORT:
+                self._counts.short_ += 1
+            elif buffers.fates[place] == DROPPED_RESPONSE:
+                self._counts.response += 1
+        for place in range(<unsigned int>received):
+            if buffers.fates[place] == ANSWERED:
+                prefetch_second(&buffers.queries[place])
+        for place in range(<unsigned int>received):
+            if buffers.fates[place] == ANSWERED:
+                query = &buffers.queries[place]
+                buffers.fates[place] = self._answerer.answer(
+                    query, now, buffers.replies[place], &size, &rcode
+                )
+            if buffers.fates[place] == DECLINED:
+                self._left[self._left_count] = <uint8_t>place
+                self._left_count += 1
+            elif buffers.fates[place] == ANSWERED or buffers.fates[place] == TRUNCATED:
+                self._counts.replies[type_slot(query.qtype)][rcode != 0] += 1
+                self._counts.truncated += buffers.fates[place] == TRUNCATED
+                self._address(count, place, buffers.replies[place], size)
+                count += 1
+        self._answerer.gate.leave(self._reader)
+        self._counts.declined += self._left_count
+        self._send(count)
+        return received == BATCH
+
+    cdef void _address(self, unsigned int count, unsigned int place, void* reply,
+                       size_t size) noexcept nogil:
+        """Makes a reply the one to be sent as number `count`, to whoever sent the message there."""
+        cdef Buffers* buffers = self._buffers
+        cdef msghdr* header = &buffers.sent[count].msg_hdr
+        header[0] = buffers.received[place].msg_hdr
+        header.msg_flags = 0
+        buffers.sent_at[count].iov_base = reply
+        buffers.sent_at[count].iov_len = size
+        header.msg_iov = &buffers.sent_at[count]
+        if self._packet_info:
+            dnsbl_turn_round(header)
+
+    cdef void _send(self, unsigned int count) noexcept nogil:
+        cdef unsigned int begun = 0
+        cdef int sent
+        while begun < count:
+            sent = sendmmsg(self._file, &self._buffers.sent[begun], count - begun, MSG_DONTWAIT)
+            if sent > 0:
+                begun += <unsigned int>sent
+            elif sent == 0 or errno != EINTR:
+                # This one was not taken: a full buffer, or a client that cannot be reached. It
+                # asks again; the next may go to somebody else.
+                self._counts.unsent += 1
+                begun += 1
+
+    def message(self, unsigned int index) -> bytes:
+        """The message of that index among those left to Python."""
+        if index >= self._left_count:
+            raise IndexError(index)
+        cdef unsigned int place = self._left[index]
+        return self._buffers.messages[place][: self._buffers.received[place].msg_len]
+
+    def reply(self, unsigned int index, const uint8_t[::1] reply not None) -> bool:
+        """Sends what is said to that message; whether the socket took it."""
+        cdef ssize_t sent
+        if index >= self._left_count:
+            raise IndexError(index)
+        if reply.shape[0] == 0:
+            raise ValueError("an empty reply")
+        self._address(0, self._left[index], <void*>&reply[0], reply.shape[0])
+        with nogil:
+            sent = sendmsg(self._file, &self._buffers.sent[0].msg_hdr, MSG_DONTWAIT)
+        return sent >= 0
+
+    def counts(self) -> dict:
+        """What became of the messages so far; see `dnsbl.native.drain` for the keys."""
+        cdef unsigned int slot
+        replies = {}
+        for slot in range(TYPE_SLOTS):
+            for place, rcode in enumerate(("NOERROR", "NXDOMAIN")):
+                count = self._counts.replies[slot][<unsigned int>place]
+                if count:
+                    replies[TYPES[slot], rcode] = count
+        return {
+            "replies": replies,
+            "truncated": self._counts.truncated,
+            "dropped": {
+                "short": self._counts.short_,
+                "response": self._counts.response,
+                "oversized": self._counts.oversized,
+                "unreceived": self._counts.unreceived,
+                "unsent": self._counts.unsent,
+            },
+            "batches": self._counts.batches,
+            "declined": self._counts.declined,
+        }

@@ -1,0 +1,4 @@
+class Gate:
+    readers: int
+
+    def __init__(self, readers: int) -> None: ...

@@ -1,0 +1,51 @@
+"""Datagrams by the compiled path: whole batches without Python, and what is left one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final
+
+from dnsbl.native.drain import Drain
+from dnsbl.server.respond import Responder
+from dnsbl.server.udp import STOP_MESSAGES_MAX, asks_packet_info
+from dnsbl.zone.fast import FastPath
+
+BATCHES_MAX: Final = 8  # about 3 ms; then timers, TCP and the follower have their turn
+
+
+class DrainServer:
+    """Answers what arrives at one bound socket, which it closes in the end.
+
+    The same to its users as `dnsbl.server.udp.UdpServer`.
+    """
+
+    def __init__(self, bound: socket.socket, responder: Responder, fast: FastPath) -> None:
+        self._socket = bound
+        self._responder = responder
+        self._drain = Drain(bound.fileno(), fast.answerer, fast.reader, asks_packet_info(bound))
+        responder.counters.include(self._drain)
+
+    def start(self) -> None:
+        """Begins to answer, on the running loop."""
+        asyncio.get_running_loop().add_reader(self._socket, self._readable)
+
+    def stop(self) -> None:
+        """Answers what has arrived already, and closes the socket."""
+        asyncio.get_running_loop().remove_reader(self._socket)
+        for _ in range(STOP_MESSAGES_MAX):
+            if not self._answer(1):
+                break
+        self._socket.close()
+
+    def _readable(self) -> None:
+        self._answer(BATCHES_MAX)
+
+    def _answer(self, batches_max: int) -> bool:
+        """So many batches; whether more may wait."""
+        left, more = self._drain.run(batches_max)
+        for index in range(left):
+            reply = self._responder.respond(self._drain.message(index), "udp")
+            if reply is not None and not self._drain.reply(index, reply):
+                self._responder.counters.drop("udp", "unsent")
+        return more

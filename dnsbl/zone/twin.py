@@ -1,0 +1,66 @@
+"""Which of two twins serves: the compiled radix and answer path where they can be loaded.
+
+The two are the same to whoever uses them; tests run on both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Protocol
+
+from dnsbl import native
+from dnsbl.network import Network
+from dnsbl.verdict import Entry
+from dnsbl.zone import radix as pure
+
+_compiled: Callable[[Iterable[str]], AnyRadix] | None = None
+if native.wanted:
+    with contextlib.suppress(ImportError):
+        from dnsbl.native.radix import Radix as _Compiled
+
+        _compiled = _Compiled
+
+COMPILED: Final = _compiled is not None
+
+
+class AnyRadix(Protocol):
+    """What `dnsbl.zone.radix.Radix` promises, whichever twin it is."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories it knows."""
+
+    def put(self, entry: Entry) -> None:
+        """Adds an entry, or replaces it."""
+
+    def discard(self, network: Network, category: str, *, excludes: bool) -> bool:
+        """Removes an entry; whether there was one."""
+
+    def covering(self, network: Network) -> list[Entry]:
+        """The entries whose network covers this one, in the order in which they decide."""
+
+    def listed_below(self, network: Network) -> bool:
+        """Whether there is any listing of this network or of one inside it."""
+
+    def drop_expired(self, now: float, limit: int) -> int:
+        """Takes out what has expired; how many."""
+
+    def take(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        excludes: bool,
+        now: float,
+        odd: Callable[[bytes], None],
+    ) -> None:
+        """Adds rows of the database."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Entry]: ...
+
+
+def new_radix(categories: Iterable[str]) -> AnyRadix:
+    """An empty radix of the twin that serves."""
+    return pure.Radix(categories) if _compiled is None else _compiled(categories)
