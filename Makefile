@@ -1,7 +1,8 @@
 # make run    sets everything up and serves dnsbl.toml
 # make test   passes the tests
 # make check  lint, types, import directions, then the tests
-# make bench  measures, and prints what it measured
+# make bench  measures beside other servers, about half an hour; make bench-quick: in a minute
+#             BENCH_ARGS='--lists 1M --rounds 3 --only peers --write'; --help has them all
 # make install PREFIX=/opt/dnsbl  a virtual environment of its own, for packages and images
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup setup-dev install run test lint types check bench clean
+.PHONY: setup setup-dev install run test lint types check bench bench-quick clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.set-up
@@ -24,6 +25,10 @@ $(VENV)/.set-up: pyproject.toml setup.py constraints.txt $(NATIVE)
 
 $(VENV)/.set-up-dev: $(VENV)/.set-up
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.set-up-bench: $(VENV)/.set-up-dev
+	$(PIP) install --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 install:
@@ -47,8 +52,11 @@ types: setup-dev
 check: lint types
 	$(MAKE) test
 
-bench: setup-dev
-	$(BIN)/python benchmarks/propagation.py
+bench: $(VENV)/.set-up-bench
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-quick: $(VENV)/.set-up-bench
+	$(BIN)/python -m benchmarks --quick $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,141 @@
+"""The servers that are compared, each a process of its own as its operator would start it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from benchmarks.answers import Asker
+from benchmarks.ports import free_port
+from benchmarks.prepared import Prepared
+from benchmarks.programs import product, program
+from benchmarks.questions import ORIGIN, BenchList
+
+START_S_MAX: Final = 1800  # the pure twin reads ten million rows in minutes
+STOP_S_MAX: Final = 60
+ASK_EVERY_S: Final = 0.005
+
+
+class PeerError(Exception):
+    """A server that ended, or did not begin to answer."""
+
+
+class Peer(Protocol):
+    """A kind of server. ``answers``: it knows the list, and can be held to it."""
+
+    @property
+    def name(self) -> str:
+        """As the tables have it."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether it knows the list, and can be held to it."""
+
+    def command(self, served: BenchList, port: int) -> Sequence[str]:
+        """What starts it, in the foreground."""
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """The limit of the machine: echo.c, compiled."""
+
+    path: str
+    name: str = "echo"
+    answers: bool = False
+
+    def command(self, served: BenchList, port: int) -> Sequence[str]:
+        """It knows no list."""
+        del served
+        return [self.path, str(port)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rbldnsd:
+    """Debian's rbldnsd, with one of its kinds of data set.
+
+    ``-a``: as the product does, it names no name servers beside an answer.
+    """
+
+    dataset: str
+    answers: bool = True
+
+    @property
+    def name(self) -> str:
+        """With the data set."""
+        return f"rbldnsd {self.dataset}"
+
+    def command(self, served: BenchList, port: int) -> Sequence[str]:
+        """A zone of one file."""
+        zone = f"{ORIGIN}:{self.dataset}:{served.rbldnsd}"
+        return [program("rbldnsd"), "-n", "-a", "-b", f"127.0.0.1/{port}", zone]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """`dnsbl dns` on the list's prepared database."""
+
+    prepared: Prepared
+    workers: int = 1
+    answers: bool = True
+
+    @property
+    def name(self) -> str:
+        """With the number of its workers, if there are several."""
+        return "dnsbl" if self.workers == 1 else f"dnsbl, {self.workers} workers"
+
+    def command(self, served: BenchList, port: int) -> Sequence[str]:
+        """Writes the configuration that it is started with."""
+        del served
+        self.prepared.configure(port, self.workers)
+        return [product(), "dns", "--config", str(self.prepared.config_file)]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A peer that runs. ``start_s``: from its start to its first right answer."""
+
+    pid: int
+    port: int
+    start_s: float
+
+
+@contextlib.contextmanager
+def running(
+    peer: Peer, served: BenchList, log: Path, first: tuple[str, bool] | None = None
+) -> Iterator[Server]:
+    """Starts a peer, waits for its first right answer, and stops it in the end.
+
+    `first` is the address that is asked about until then, and whether it is
+    listed; by default one that is.
+    """
+    port = free_port()
+    command = peer.command(served, port)
+    address, listed = first or (served.listed, True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        with Asker(port, ASK_EVERY_S) as asker:
+            while not asker.right(address, listed=listed, echo=not peer.answers):
+                if process.poll() is not None:
+                    raise PeerError(f"{peer.name} ended with {process.returncode}; see {log}")
+                if time.perf_counter() - begun > START_S_MAX:
+                    raise PeerError(f"{peer.name} did not answer in {START_S_MAX} s; see {log}")
+        yield Server(process.pid, port, time.perf_counter() - begun)
+        if process.poll() is not None:
+            raise PeerError(f"{peer.name} ended with {process.returncode}; see {log}")
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
