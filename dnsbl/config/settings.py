@@ -19,6 +19,7 @@ CONFIG_FILE_VARIABLE = "DNSBL_CONFIG"
 DATABASE_NAME = "listings.sqlite3"
 OUTBOX_NAME = "outbox"
 DNS_STATUS_NAME = "dns.json"
+IMAGE_NAME = "radix.image"
 PORT_MAX = 65_535
 
 MailTransport = Literal["file", "smtp"]
@@ -54,6 +55,11 @@ class DataConfig:
     def outbox(self) -> Path:
         """Where the file transport writes its mails."""
         return self.directory / OUTBOX_NAME
+
+    @property
+    def image(self) -> Path:
+        """What the DNS process holds in memory, so that its next start is quick."""
+        return self.directory / IMAGE_NAME
 
     @property
     def dns_status(self) -> Path:

@@ -255,8 +255,6 @@ cdef class Answerer:
                     return _positive(query, listed, ttl, reply, size, rcode)
             elif _exists6(plan, query.bits6, query.length6, now):
                 return _negative(query, NOERROR, reply, size, rcode)
-        if _is_left(plan, query.data + query.last):
-            return DECLINED
         return _negative(query, NXDOMAIN, reply, size, rcode)
 
 
@@ -565,11 +563,16 @@ cdef Fate _truncated(const Query* query, unsigned int rcode, uint8_t* reply,
 
 cdef Fate _negative(const Query* query, unsigned int rcode_, uint8_t* reply, size_t* size,
                     unsigned int* rcode) noexcept nogil:
-    """No such name, or no such record: with SOA (RFC 2308 §3)."""
+    """No such name, or no such record: with SOA (RFC 2308 §3).
+
+    Declines where the name may exist all the same, or its SOA compress in another way.
+    """
     cdef const Plan* plan = query.plan
     cdef size_t at = query.end
     cdef uint32_t index
     cdef uint8_t* pointer
+    if _is_left(plan, query.data + query.last):
+        return DECLINED
     rcode[0] = rcode_
     if at + plan.authority_size + (OPT_SIZE if query.edns else 0) > query.limit:
         return _truncated(query, rcode_, reply, size)

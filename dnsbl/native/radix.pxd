@@ -13,6 +13,7 @@ cdef class Radix:
     cdef Tree6* ipv6
     cdef Gate gate                  # None while no other thread can see the radix
     cdef readonly tuple categories  # their names, by bit
+    cdef unsigned int categories_count
     cdef dict _numbers
     cdef int _put(self, object network, object change, bint put) except -1
     cdef int _tell(self, list entries, uint32_t value, object network) except -1

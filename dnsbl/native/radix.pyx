@@ -50,6 +50,7 @@ cdef class Radix:
         if len(names) > CATEGORIES_MAX:
             raise ValueError(f"more than {CATEGORIES_MAX} categories")
         self.categories = names
+        self.categories_count = len(names)
         self._numbers = {name: number for number, name in enumerate(names)}
         self.values = values_new()
         if self.values != NULL:

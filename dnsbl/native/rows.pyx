@@ -66,7 +66,7 @@ cdef bint load_chunk(Loader* loader, const uint8_t* text, size_t size) noexcept 
         stop = <const uint8_t*>memchr(row, LINE_FEED, end - row)
         if stop == NULL:
             stop = end
-        if not _load_row(loader, text, row, stop):
+        if stop > row and not _load_row(loader, text, row, stop):
             return False
         row = stop + 1
     return True

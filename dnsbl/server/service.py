@@ -116,7 +116,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     zones = Zones(config.zones)
     fast = fast_paths(zones, workers)
     responders = [Responder(zones, Counters(), fast=fast[number]) for number in range(workers)]
-    follower = Follower(config.data.database, zones)
+    follower = Follower(config.data.database, zones, image=config.data.image)
     status = StatusFile(
         config.data.dns_status,
         zones,

@@ -31,6 +31,8 @@ READER_BUSY_TIMEOUT_S: Final = 1.0
 WAL_RETRY_S: Final = 0.02
 
 CACHE_KIB: Final = 16_384
+# Enough for one who walks through the tables, or asks for single rows: the DNS process.
+FOLLOWER_CACHE_KIB: Final = 2_048
 # Down to this the write-ahead log shrinks again after an import has swollen it.
 WAL_OCTETS_MAX: Final = 64 << 20
 
@@ -231,7 +233,9 @@ class Database:
         self.db.close()
 
 
-def _connect(path: Path, *, read_only: bool, busy_timeout_s: float) -> SqliteUtils:
+def _connect(
+    path: Path, *, read_only: bool, busy_timeout_s: float, cache_kib: int = CACHE_KIB
+) -> SqliteUtils:
     if sqlite3.sqlite_version_info < SQLITE_VERSION_LEAST:
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} is too old; "
@@ -254,7 +258,7 @@ def _connect(path: Path, *, read_only: bool, busy_timeout_s: float) -> SqliteUti
     try:
         # recursive_triggers: INSERT OR REPLACE by our own writers journals the removal too
         db = SqliteUtils(connection, recursive_triggers=True, execute_plugins=False)
-        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        db.execute(f"PRAGMA cache_size = -{cache_kib}")
         db.execute("PRAGMA foreign_keys = ON")
         # A statement with triggers keeps an undo log. In a file it takes a third of an import.
         db.execute("PRAGMA temp_store = MEMORY")
@@ -300,7 +304,7 @@ def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
     return database
 
 
-def open_reader(path: Path) -> Database:
+def open_reader(path: Path, cache_kib: int = CACHE_KIB) -> Database:
     """The database, read-only. Raises StoreError: missing, corrupt, or of another schema."""
     try:
         path.stat()
@@ -308,7 +312,12 @@ def open_reader(path: Path) -> Database:
         sentence = "does not exist" if isinstance(error, FileNotFoundError) else error.strerror
         raise DatabaseMissingError(f"{path}: {sentence}") from None
     with explained(path):
-        db = _connect(path, read_only=True, busy_timeout_s=READER_BUSY_TIMEOUT_S)
+        db = _connect(
+            path,
+            read_only=True,
+            busy_timeout_s=READER_BUSY_TIMEOUT_S,
+            cache_kib=cache_kib,
+        )
         try:
             _check_schema(path, db)
             if schema.pending(db):

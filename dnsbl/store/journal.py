@@ -245,6 +245,15 @@ def fingerprint(database: Database, seq: int) -> str | None:
     return hashlib.blake2b(repr(tuple(row)).encode(), digest_size=_FINGERPRINT_OCTETS).hexdigest()
 
 
+def has_bulk(database: Database, after: int) -> bool:
+    """Whether a bulk import came after that number: not all changes have rows of their own."""
+    row = database.row(
+        "SELECT EXISTS (SELECT 1 FROM journal WHERE seq > ? AND kind = 'bulk')", after
+    )
+    assert row is not None
+    return bool(row[0])
+
+
 def _change(row: sqlite3.Row, seq: int, kind: Kind, *, present: bool) -> Change:
     zone, category = row["zone"], row["category"]
     try:

@@ -14,8 +14,9 @@ answers go on from memory, and reading is tried again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -25,9 +26,12 @@ import structlog
 from dnsbl.store.database import StoreError
 from dnsbl.store.journal import Bulk
 from dnsbl.zone.contents import Contents
+from dnsbl.zone.image import Stand
+from dnsbl.zone.images import Images
 from dnsbl.zone.rebuild import Rebuilds
 from dnsbl.zone.skipped import SkippedRows
 from dnsbl.zone.source import Loaded, News, Reread, Source
+from dnsbl.zone.twin import COMPILED, AnyRadix
 from dnsbl.zone.zone import Zones
 
 POLL_S: Final = 0.020
@@ -57,13 +61,16 @@ class Follower:
         *,
         now: Callable[[], float] = time.time,
         poll_s: float = POLL_S,
+        image: Path | None = None,
     ) -> None:
         self._zones = zones
         self._now = now
         self._poll_s = poll_s
         self._skipped = SkippedRows()
         configs = [zone.config for zone in zones]
-        self._source = Source(path, configs, self._skipped, now)
+        image = image if COMPILED else None
+        self._source = Source(path, configs, self._skipped, now, image)
+        self._images = None if image is None else Images(image, self._take_image)
         self._rebuilds = Rebuilds(Source(path, configs, self._skipped, now), self._put_rebuilt, now)
         self._contents = Contents(configs, self._skipped)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="follow")
@@ -89,6 +96,8 @@ class Follower:
             tasks.create_task(self._follow())
             tasks.create_task(self._rebuilds.run())
             tasks.create_task(self._expire())
+            if self._images is not None:
+                tasks.create_task(self._images.run())
 
     async def wait_applied(self, seq: int) -> None:
         """Returns once the zones answer by everything up to that number of the journal."""
@@ -99,6 +108,10 @@ class Follower:
 
     async def close(self) -> None:
         """Closes the database; gives up a load that is under way."""
+        if self._images is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_WAIT_S):
+                    await self._images.close()
         self._source.stop()
         loop = asyncio.get_running_loop()
         closing = loop.run_in_executor(self._thread, self._source.close)
@@ -162,6 +175,11 @@ class Follower:
                 origin = zone.config.origin
                 zone.swap(loaded.contents.radixes[origin], loaded.contents.serials[origin])
         self.loads += 1
+        if self._images is not None:
+            if loaded.stand is None:
+                self._images.ask()
+            else:
+                self._images.loaded(loaded.stand)
         _log.info(
             "zones_loaded",
             reason=loaded.reason,
@@ -196,6 +214,8 @@ class Follower:
         with self._zones.lock:
             zone.swap(reread.radix, serial)
         _log.info("zone_rebuilt", zone=origin, seq=reread.last_seq, entries=len(reread.radix))
+        if self._images is not None:
+            self._images.ask()
         self._advance(self.read_seq)
 
     def _advance(self, read_seq: int) -> None:
@@ -211,6 +231,17 @@ class Follower:
                 future.set_result(None)
             else:
                 self._waiting.append((wanted, future))
+
+    async def _take_image(self) -> tuple[Stand, Mapping[str, AnyRadix]] | None:
+        """What an image is made of now; None: it would be of no use, or nothing to speak of."""
+        if self._trouble is not None or self.loads == 0:
+            return None
+        contents, seq = self._contents, self.applied_seq
+        loop = asyncio.get_running_loop()
+        stand = await loop.run_in_executor(self._thread, self._source.stand, seq)
+        if stand is None or contents is not self._contents:
+            return None
+        return stand, contents.radixes
 
     async def _expire(self) -> None:
         """On its own: it goes on while a reading hangs."""

@@ -227,7 +227,7 @@ class Radix:
             network, category, expires_at = row.decode().split("\t")
             if not self._has(category, excludes=excludes):
                 return None
-            if expires_at and not (expires_at.isdecimal() and len(expires_at) <= TIME_DIGITS_MAX):
+            if not _is_time(expires_at):
                 return None
             at = int(expires_at) if expires_at else None
             return Entry(parse_canonical(network), category, excludes, at)
@@ -260,6 +260,12 @@ class Radix:
                 node = waiting.pop()
                 yield from node.entries
                 waiting += [child for child in (node.one, node.zero) if child is not None]
+
+
+def _is_time(text: str) -> bool:
+    """Whether a time of the database can be read; nothing stands for never."""
+    digits = text.isascii() and text.isdecimal() and len(text) <= TIME_DIGITS_MAX
+    return digits or not text
 
 
 def _without(entries: tuple[Entry, ...], category: str, *, excludes: bool) -> tuple[Entry, ...]:

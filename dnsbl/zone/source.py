@@ -17,29 +17,39 @@ import structlog
 from dnsbl.config import ZoneConfig
 from dnsbl.store import journal
 from dnsbl.store.database import (
+    FOLLOWER_CACHE_KIB,
     Database,
     DatabaseLockedError,
     DatabaseMissingError,
     StoreError,
     open_reader,
 )
+from dnsbl.zone import image
 from dnsbl.zone.contents import Contents
+from dnsbl.zone.image import Stand
 from dnsbl.zone.skipped import SkippedRows
 from dnsbl.zone.twin import AnyRadix
 
 FILE_CHECK_S: Final = 1.0  # how often the file's name is looked at, not only its contents
 PROGRESS_S: Final = 2.0  # between two lines in the log about a load
+# An image that so many changes came after is slower than reading everything.
+IMAGE_BEHIND_MAX: Final = 100_000
+START: Final = "start"  # the reason of the first load
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """All that the database holds at one position of the journal. ``reason``: why it was read."""
+    """All that the database holds at one position of the journal. ``reason``: why it was read.
+
+    ``stand`` is that of the image, where it came from one.
+    """
 
     contents: Contents
     last_seq: int
     reason: str
+    stand: Stand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,10 @@ class Source:
         configs: Iterable[ZoneConfig],
         skipped: SkippedRows,
         now: Callable[[], float] = time.time,
+        image_path: Path | None = None,
     ) -> None:
         self._path = path
+        self._image = image_path
         self._configs = tuple(configs)
         self._skipped = skipped
         self._now = now
@@ -82,7 +94,7 @@ class Source:
         self._identity = ""
         self._data_version = 0
         self._last_seq = 0
-        self._load_reason: str | None = "start"
+        self._load_reason: str | None = START
         self._stopped = False
 
     def news(self, applied: int, limit: int) -> Loaded | News | None:
@@ -131,7 +143,9 @@ class Source:
             reason = self._load_reason or self._broken(position, applied)
             found: Loaded | News
             if reason is not None:
-                found = self._load(database, position, reason)
+                found = self._from_image(database, position, reason) or self._load(
+                    database, position, reason
+                )
             else:
                 found = _changes(database, position, applied, limit)
         self._data_version = data_version
@@ -162,6 +176,35 @@ class Source:
             raise
         return Reread(radix, position.last_seq)
 
+    def stand(self, seq: int) -> Stand | None:
+        """What an image of the zones at that position stands for; None: it could not be told."""
+        if self._database is None:
+            return None
+        fingerprint = journal.fingerprint(self._database, seq)
+        return None if fingerprint is None else Stand(self._identity, seq, fingerprint)
+
+    def _from_image(
+        self, database: Database, position: journal.Position, reason: str
+    ) -> Loaded | None:
+        """What the image holds, if the journal leads on from there; at the first load only."""
+        if self._image is None or reason != START:
+            return None
+        contents = Contents(self._configs, self._skipped)
+        stand = image.read(self._image, contents)
+        if stand is None:
+            return None
+        stale = _stale(database, position, stand)
+        if stale is not None:
+            _log.info("image_stale", file=str(self._image), reason=stale)
+            return None
+        contents.serials = self._serials(database, contents)
+        return Loaded(contents, stand.seq, "image", stand)
+
+    def _serials(self, database: Database, contents: Contents) -> dict[str, int]:
+        serials = journal.serials(database)
+        first = journal.first_serial(database)
+        return {origin: serials.get(origin, first) for origin in contents.serials}
+
     def _load(self, database: Database, position: journal.Position, reason: str) -> Loaded:
         contents = Contents(self._configs, self._skipped)
         chunks = self._chunks(database)
@@ -169,9 +212,7 @@ class Source:
             contents.radixes[origin] = contents.load(origin, chunks, self._now())
         for origin, rows in journal.rows_elsewhere(database, contents.radixes).items():
             _log.warning("zone_not_served", zone=origin, rows=rows)
-        serials = journal.serials(database)
-        first = journal.first_serial(database)
-        contents.serials = {origin: serials.get(origin, first) for origin in contents.serials}
+        contents.serials = self._serials(database, contents)
         return Loaded(contents, position.last_seq, reason)
 
     def _chunks(self, database: Database) -> Callable[[str, journal.Kind], Iterator[bytes]]:
@@ -203,7 +244,7 @@ class Source:
             self.close()
             self._load_reason = "file_replaced"
         file = self._stat()  # before it is opened: one put there in between is noticed next time
-        self._database = open_reader(self._path)
+        self._database = open_reader(self._path, FOLLOWER_CACHE_KIB)
         if self._file is not None and file != self._file:
             self._load_reason = "file_replaced"
         self._file = file
@@ -218,6 +259,21 @@ class Source:
         except OSError as error:
             raise StoreError(f"{self._path}: cannot be looked at: {error.strerror}") from None
         return status.st_dev, status.st_ino
+
+
+def _stale(database: Database, position: journal.Position, stand: Stand) -> str | None:
+    """Why the journal does not lead on from what an image stands for."""
+    if stand.identity != position.identity:
+        return "another_database"
+    if stand.seq > position.last_seq:
+        return "older_copy"
+    if journal.fingerprint(database, stand.seq) != stand.fingerprint:
+        return "another_history"  # or its row was pruned
+    if position.last_seq - stand.seq > IMAGE_BEHIND_MAX:
+        return "far_behind"
+    if journal.has_bulk(database, stand.seq):
+        return "bulk_import"
+    return None
 
 
 def _changes(database: Database, position: journal.Position, applied: int, limit: int) -> News:
