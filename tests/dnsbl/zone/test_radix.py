@@ -218,6 +218,7 @@ ODD_ROWS = (
     b"2001:DB8::/32\tspam\t", b"2001:db8:0::/48\tspam\t", b"2001:db8::1/64\tspam\t",
     b"2001:db8::/129\tspam\t", b"::/0\tspam\t", b"2001:db8:::/48\tspam\t",
     b"2001:db8::0/128\tspam\t", b"::ffff:c000:201/128\tspam\t", b"\xff\tspam\t",
+    b"192.0.2.1/32\tspam\t\xd9\xa1", b"192.0.2.1/32\tspam\t\xc2\xb2",
     b"192.0.2.1\x00/32\tspam\t", b"2001:db8::\x00/128\tspam\t", b"192.0.2.1/\tspam\t",
     b"1:2:3:4:5:6:7:8:9:10:11:12:13:14:15:16:17:18:19:20/128\tspam\t", b"/32\tspam\t",
 )  # fmt: skip
@@ -236,6 +237,16 @@ def test_odd_rows_are_handed_back(filled: Filled, odd_row: bytes) -> None:
     assert [str(entry.network) for entry in radix] == [
         "192.0.2.9/32", "198.51.100.0/24", "2001:db8::7/128",
     ]  # fmt: skip
+
+
+def test_rows_with_nothing_in_them_are_passed_over(filled: Filled) -> None:
+    """At the beginning of a chunk, between rows, at its end, and where there is nothing else."""
+    radix = filled()
+    chunks = [b"\n192.0.2.9/32\tspam\t\n\n\n192.0.2.8/32\tspam\t\n\n", b"\n", b""]
+
+    radix.take(chunks, excludes=False, now=0, odd=pytest.fail)
+
+    assert [str(entry.network) for entry in radix] == ["192.0.2.8/32", "192.0.2.9/32"]
 
 
 def test_a_category_that_is_not_known_is_refused(filled: Filled) -> None:

@@ -1,0 +1,153 @@
+"""The compiled answer path beside the one in Python: the same octets, or declined."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from random import Random
+from typing import Final
+
+import twins
+
+from dnsbl.config import ZoneConfig
+from dnsbl.network import Network
+from dnsbl.server.counters import Counters
+from dnsbl.server.respond import Responder
+from dnsbl.verdict import Entry
+from dnsbl.zone.plan import plan
+from dnsbl.zone.radix import Radix
+from dnsbl.zone.zone import Zones
+from fuzz.entries import NOW, entry
+from fuzz.packets import packet
+from fuzz.zones import zones
+
+ENTRIES_MAX: Final = 300
+PACKETS: Final = 500  # of a round
+
+_OUTCOMES: Final = {0: "NOERROR", 3: "NXDOMAIN"}
+
+
+class Pair:
+    """The same zones twice: in the pure radix behind a Responder, and in the compiled path."""
+
+    def __init__(self, configs: Iterable[ZoneConfig], now: float = NOW) -> None:
+        self.now = now
+        self.zones = Zones(configs)
+        self.responder = Responder(self.zones, Counters(), now=lambda: self.now)
+        self.answerer = twins.compiled("answer").Answerer(
+            [plan(zone.config) for zone in self.zones], twins.compiled("gate").Gate(1)
+        )
+        self._radixes = {}
+        for zone in self.zones:
+            names = zone.radix.categories
+            zone.swap(Radix(names), zone.serial)
+            radix = twins.compiled("radix").Radix(names)
+            self._radixes[zone.config.origin] = radix
+            self.answerer.attach(zone.config.origin, radix, zone.serial)
+        self.networks: list[Network] = []
+
+    @property
+    def origins(self) -> list[str]:
+        """Those of the zones."""
+        return list(self._radixes)
+
+    def categories(self, origin: str) -> tuple[str, ...]:
+        """The names of a zone's."""
+        return tuple(self._radixes[origin].categories)
+
+    def put(self, origin: str, held: Entry) -> None:
+        """Adds an entry to both."""
+        zone = self.zones.get(origin)
+        assert zone is not None
+        zone.radix.put(held)
+        self._radixes[origin].put(held)
+        self.networks.append(held.network)
+
+    def discard(self, origin: str, held: Entry) -> None:
+        """Removes an entry from both."""
+        zone = self.zones.get(origin)
+        assert zone is not None
+        for radix in (zone.radix, self._radixes[origin]):
+            radix.discard(held.network, held.category, excludes=held.excludes)
+
+    def set_serial(self, origin: str, serial: int) -> None:
+        """Both say that serial."""
+        zone = self.zones.get(origin)
+        assert zone is not None
+        zone.serial = serial
+        self.answerer.set_serial(origin, serial)
+
+    def swap(self, origin: str, held: Iterable[Entry], serial: int) -> None:
+        """Both answer from radixes of their own that hold those entries."""
+        zone = self.zones.get(origin)
+        assert zone is not None
+        pure, compiled = Radix(zone.radix.categories), self._new(origin)
+        for each in held:
+            pure.put(each)
+            compiled.put(each)
+        zone.swap(pure, serial)
+        self.answerer.attach(origin, compiled, serial)
+        self._radixes[origin] = compiled
+
+    def _new(self, origin: str):  # noqa: ANN202  # of a module that is not built everywhere
+        return twins.compiled("radix").Radix(self._radixes[origin].categories)
+
+    def compare(self, data: bytes) -> str:
+        """What became of the message, in short; an AssertionError where the twins differ."""
+        compiled = self.answerer.respond(data, self.now)
+        if compiled is None:
+            return "declined"
+        pure = self.responder.respond(data, "udp")
+        assert (pure or b"") == compiled, (
+            f"at {self.now!r} the twins differ about {data.hex()}:\n"
+            f"pure     {(pure or b'').hex()}\ncompiled {compiled.hex()}"
+        )
+        assert self.responder.counters.failed == 0
+        if not compiled:
+            return "dropped"
+        if compiled[2] & 2:
+            return "truncated"
+        return f"{_OUTCOMES[compiled[3] & 15]} {min(compiled[7], 2)}"
+
+
+def fill(rng: Random, pair: Pair, count: int) -> None:
+    """Puts entries at new places and at old ones."""
+    for _ in range(count):
+        origin = rng.choice(pair.origins)
+        at = rng.choice(pair.networks) if pair.networks and rng.randrange(4) == 0 else None
+        pair.put(origin, entry(rng, pair.categories(origin), at))
+
+
+def change(rng: Random, pair: Pair) -> None:
+    """Something happens to the zones, or time passes."""
+    origin = rng.choice(pair.origins)
+    kind = rng.randrange(8)
+    zone = pair.zones.get(origin)
+    assert zone is not None
+    if kind == 0:
+        pair.set_serial(origin, rng.getrandbits(33))
+    elif kind == 1:
+        held = list(zone.radix)
+        pair.swap(origin, rng.sample(held, rng.randint(0, len(held))), rng.getrandbits(33))
+    elif kind == 2:
+        fill(rng, pair, 5)
+    elif kind == 3:
+        held = list(zone.radix)
+        for each in rng.sample(held, min(len(held), 3)):
+            pair.discard(origin, each)
+    else:
+        pair.now = rng.choice(
+            (NOW, NOW - 1, float(NOW), NOW - 0.25, NOW + rng.randint(-5, 400), NOW + rng.random())
+        )
+
+
+def round_(rng: Random) -> Counter[str]:
+    """Zones, what is listed in them, and messages; how many ended in which way."""
+    pair = Pair(zones(rng))
+    fill(rng, pair, rng.choice((0, 5, 50, ENTRIES_MAX)))
+    ended: Counter[str] = Counter()
+    for _ in range(PACKETS):
+        if rng.randrange(25) == 0:
+            change(rng, pair)
+        ended[pair.compare(packet(rng, pair.origins, pair.networks))] += 1
+    return ended
