@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from house import ZONE_TEXT, House, free_port
+from hypothesis import settings
 
 from dnsbl.store.database import Database, open_writer
+
+# No deadlines: on a loaded machine an example may take any time. "short" is for builds that are
+# slow in themselves (`make sanitize`).
+settings.register_profile("house", deadline=None)
+settings.register_profile("short", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 
 @pytest.fixture
