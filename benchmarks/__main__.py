@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -92,14 +93,15 @@ def measure_list(
         start_cold_s = rounds.start_cold(bench, product, served)
         image_mb = sum(file.stat().st_size for file in kept.extras()) / OCTETS_PER_MB
         figures.add(served.name, aims.PRODUCT, 0, start_cold_s=start_cold_s, image_mb=image_mb)
-    echo = peers.Echo(compiled("echo", bench.programs))
+    echo_program = compiled("echo", bench.programs)
+    echoes = [peers.Echo(echo_program, workers) for workers in chosen.workers]
     if "peers" in chosen.only:
         rbldnsds = [peers.Rbldnsd("ip4set"), peers.Rbldnsd("ip4trie")]
-        rounds.measure(bench, figures, [echo, *rbldnsds, *products], served)
+        rounds.measure(bench, figures, [*echoes, *rbldnsds, *products], served)
     if "commits" in chosen.only:
         changes.commits_under_load(bench, figures, product, served)
     if "changes" in chosen.only:
-        changes.latency_while_changing(bench, figures, [echo, product], product, served)
+        changes.latency_while_changing(bench, figures, [echoes[0], product], product, served)
     if "added" in chosen.only:
         added.measure(figures, aims.PRODUCT, kept, served)
 
@@ -125,6 +127,7 @@ def measure(chosen: argparse.Namespace) -> Figures:
 def main() -> int:
     """Runs it all."""
     chosen = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers are stopped on the way out
     try:
         figures = Figures.load(chosen.kept) if chosen.kept else measure(chosen)
     except (LoadError, MissingProgramError, peers.PeerError, WrongAnswerError) as error:

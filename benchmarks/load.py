@@ -16,7 +16,7 @@ from benchmarks.programs import program
 # receive buffer holds by default (some 270 small datagrams): more would measure what is dropped.
 CLIENTS: Final = 10
 OPEN_QUESTIONS: Final = 100
-LOST_AFTER_S: Final = 1
+LOST_AFTER_S: Final = 5
 FOREVER_S: Final = 3600
 
 
@@ -64,10 +64,10 @@ def command(port: int, questions: Path, seconds: float, rate: float | None = Non
     ]  # fmt: skip
 
 
-def run(port: int, questions: Path, seconds: float) -> Load:
-    """As many queries as there can be, for so long."""
+def run(port: int, questions: Path, seconds: float, rate: float | None = None) -> Load:
+    """So many queries a second as there can be, or as are wanted, for so long."""
     done = subprocess.run(
-        command(port, questions, seconds), capture_output=True, text=True, check=False
+        command(port, questions, seconds, rate), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise LoadError(f"dnsperf failed: {done.stderr.strip() or done.stdout.strip()}")
@@ -75,12 +75,10 @@ def run(port: int, questions: Path, seconds: float) -> Load:
 
 
 @contextlib.contextmanager
-def under(port: int, questions: Path, rate: float | None = None) -> Iterator[None]:
-    """Load that goes on while something else is done."""
+def under(port: int, questions: Path) -> Iterator[None]:
+    """As many queries as there can be, while something else is done."""
     process = subprocess.Popen(
-        command(port, questions, FOREVER_S, rate),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        command(port, questions, FOREVER_S), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         yield

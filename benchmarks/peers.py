@@ -40,25 +40,36 @@ class Peer(Protocol):
         """What starts it, in the foreground."""
 
 
+def with_workers(name: str, workers: int) -> str:
+    """A peer's name, and how many threads of it answer, if there are several."""
+    return name if workers == 1 else f"{name}, {workers} workers"
+
+
 @dataclass(frozen=True, slots=True)
 class Echo:
     """The limit of the machine: echo.c, compiled."""
 
     path: str
-    name: str = "echo"
+    workers: int = 1
     answers: bool = False
+
+    @property
+    def name(self) -> str:
+        """With the number of its workers, if there are several."""
+        return with_workers("echo", self.workers)
 
     def command(self, served: BenchList, port: int) -> Sequence[str]:
         """It knows no list."""
         del served
-        return [self.path, str(port)]
+        return [self.path, str(port), str(self.workers)]
 
 
 @dataclass(frozen=True, slots=True)
 class Rbldnsd:
     """Debian's rbldnsd, with one of its kinds of data set.
 
-    ``-a``: as the product does, it names no name servers beside an answer.
+    ``-a``: as the product does, it names no name servers beside an answer. Root
+    starts it as the user rbldns, who has to be able to read the list.
     """
 
     dataset: str
@@ -86,7 +97,7 @@ class Product:
     @property
     def name(self) -> str:
         """With the number of its workers, if there are several."""
-        return "dnsbl" if self.workers == 1 else f"dnsbl, {self.workers} workers"
+        return with_workers("dnsbl", self.workers)
 
     def command(self, served: BenchList, port: int) -> Sequence[str]:
         """Writes the configuration that it is started with."""
@@ -102,6 +113,12 @@ class Server:
     pid: int
     port: int
     start_s: float
+
+
+def ended(peer: Peer, status: int, log: Path) -> str:
+    """A sentence about a server that is gone, with its last words."""
+    last = log.read_text(errors="replace").strip().rpartition("\n")[2]
+    return f"{peer.name} ended with {status} ({last}); its log is {log}"
 
 
 @contextlib.contextmanager
@@ -126,12 +143,12 @@ def running(
         with Asker(port, ASK_EVERY_S) as asker:
             while not asker.right(address, listed=listed, echo=not peer.answers):
                 if process.poll() is not None:
-                    raise PeerError(f"{peer.name} ended with {process.returncode}; see {log}")
+                    raise PeerError(ended(peer, process.returncode, log))
                 if time.perf_counter() - begun > START_S_MAX:
                     raise PeerError(f"{peer.name} did not answer in {START_S_MAX} s; see {log}")
         yield Server(process.pid, port, time.perf_counter() - begun)
         if process.poll() is not None:
-            raise PeerError(f"{peer.name} ended with {process.returncode}; see {log}")
+            raise PeerError(ended(peer, process.returncode, log))
     finally:
         process.terminate()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,8 +24,8 @@ COLOURS: Final = {
 MARKERS: Final = {PRODUCT: "o", TWO_WORKERS: "D", IP4SET: "s", IP4TRIE: "^", ECHO: "x"}
 INK: Final = "#333333"
 PANELS: Final = (
-    ("cpu_us", "CPU per query, µs", False),
-    ("resident_mb", "Resident memory, MB", True),
+    ("cpu_us", "CPU per query, µs", tuple(COLOURS)),
+    ("resident_mb", "Resident memory, MB", tuple(peer for peer in COLOURS if peer != ECHO)),
 )
 SETTINGS: Final[dict[Any, Any]] = {
     "svg.hashsalt": "dnsbl",  # the same figures give the same file
@@ -48,21 +49,21 @@ def draw(figures: Figures, file: Path) -> None:
 
     with mpl.rc_context(SETTINGS):
         figure, panels = plt.subplots(1, len(PANELS), figsize=(9.5, 4.2), layout="constrained")
-        for panel, (name, title, logarithmic) in zip(panels, PANELS, strict=True):
-            _panel(panel, figures, name, title, logarithmic=logarithmic)
+        for panel, (name, title, peers) in zip(panels, PANELS, strict=True):
+            _panel(panel, figures, name, title, peers)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
         figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
         plt.close(figure)
 
 
-def _panel(panel: Axes, figures: Figures, name: str, title: str, *, logarithmic: bool) -> None:
+def _panel(panel: Axes, figures: Figures, name: str, title: str, peers: Sequence[str]) -> None:
     sizes = sorted(
         (PLANS[bench_list].entries, bench_list)
         for bench_list in figures.lists
         if not PLANS[bench_list].ranges
     )
-    for peer, colour in COLOURS.items():
+    for peer in peers:
         points = [
             (entries, spread)
             for entries, bench_list in sizes
@@ -76,20 +77,24 @@ def _panel(panel: Axes, figures: Figures, name: str, title: str, *, logarithmic:
             [spread.highest - spread.median for _, spread in points],
         ]
         panel.errorbar(
-            [entries for entries, _ in points], middles, yerr=reach, label=peer, color=colour,
-            marker=MARKERS[peer], markersize=5, linewidth=2 if peer == PRODUCT else 1.3,
-            elinewidth=0.8, capsize=2,
-        )  # fmt: skip
+            [entries for entries, _ in points],
+            middles,
+            yerr=reach,
+            label=peer,
+            color=COLOURS[peer],
+            marker=MARKERS[peer],
+            markersize=5,
+            linewidth=2 if peer == PRODUCT else 1.3,
+            elinewidth=0.8,
+            capsize=2,
+            zorder=3 if peer == PRODUCT else 2,
+        )
     panel.set_title(title, loc="left", fontsize=11)
     panel.set_xscale("log")
     panel.set_xlabel("addresses listed")
     panel.set_xticks([entries for entries, _ in sizes], [_size(entries) for entries, _ in sizes])
     panel.minorticks_off()
-    if logarithmic:
-        panel.set_yscale("log")
-        panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    else:
-        panel.set_ylim(bottom=0)
+    panel.set_ylim(bottom=0)
     panel.grid(axis="y", color="#e5e5e5", linewidth=0.8)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)

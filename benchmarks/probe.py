@@ -19,8 +19,9 @@ FOREVER_S: Final = 3600
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Microseconds from a question to its answer, and what share had none."""
+    """Microseconds from a question to its answer, how many had one, and what share had none."""
 
+    answered: int
     median_us: float
     p99_us: float
     lost: float
@@ -33,9 +34,9 @@ def parse(text: str) -> Latency:
     ordered = sorted(int(value) / NS_PER_US for value in values)
     assert len(ordered) == answered
     if not ordered:
-        return Latency(float("inf"), float("inf"), 1.0)
+        return Latency(0, float("inf"), float("inf"), 1.0)
     lost = (asked - answered) / asked
-    return Latency(percentile(ordered, 50), percentile(ordered, 99), lost)
+    return Latency(answered, percentile(ordered, 50), percentile(ordered, 99), lost)
 
 
 @dataclass(slots=True)

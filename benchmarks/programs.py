@@ -13,7 +13,7 @@ PROJECT: Final = FOLDER.parent
 
 PACKAGES: Final = {"dnsperf": "dnsperf", "rbldnsd": "rbldnsd", "cc": "gcc and libc6-dev"}
 ADMIN_FOLDERS: Final = ("/usr/sbin", "/usr/local/sbin")  # not on every PATH
-COMPILE: Final = ("-O2", "-Wall", "-Wextra")
+COMPILE: Final = ("-O2", "-Wall", "-Wextra", "-pthread")
 
 
 class MissingProgramError(Exception):

@@ -14,8 +14,9 @@ COLUMNS: Final = (
     ("CPU µs per query", "cpu_us"),
     ("user", "user_us"),
     ("system", "system_us"),
-    ("median µs at half load", "half_load_median_us"),
-    ("p99 µs at half load", "half_load_p99_us"),
+    ("half load: CPU µs", "half_load_cpu_us"),
+    ("median µs", "half_load_median_us"),
+    ("p99 µs", "half_load_p99_us"),
     ("resident MB", "resident_mb"),
     ("most MB", "peak_mb"),
     ("start s", "start_s"),
@@ -57,12 +58,14 @@ NOTES: Final = """\
   `dnsperf` (10 clients, 100 questions open), and probes it under half of the rate it reached.
 - CPU is the server's own, by the scheduler's accounting (`/proc/PID/task/*/schedstat`); user and
   system share it as the kernel's clock tick saw them. Load and server share the processors,
-  unpinned, so queries a second are the pair's; CPU per query is the server's alone, and falls as
-  load rises, since a busy server finds more questions at each wake-up.
+  unpinned, so queries a second are the pair's; CPU per query is the server's alone. It falls as
+  load rises, since a busy server finds more questions at each wake-up; a cheap one, which waits
+  for questions more often, is charged more wake-ups than a dear one under the same load.
 - Latency is that of a client of its own, which asks 2,000 times a second, from its question to
   the kernel's stamp on the answer. "At rest" is that client alone.
 - The echo receives and sends with `recvmmsg` and `sendmmsg` and does nothing else: what it costs,
-  no server on this machine can do without.
+  no server on this machine can do without. With two workers it has two threads and sockets, as the
+  product has; under the same load each then finds fewer questions at a wake-up.
 - Ratios are of one round's turns. A figure is the median over the rounds, with the lowest and the
   highest beside it. Half of the questions are about listed addresses.
 """

@@ -62,9 +62,9 @@ def test_latencies_of_the_probe() -> None:
     """Nanoseconds in any order become microseconds; what had no answer is a share."""
     text = "8 6\n" + "".join(f"{value}000\n" for value in (3, 1, 2, 900, 5, 4))
 
-    assert probe.parse(text) == probe.Latency(3.0, 900.0, 0.25)
+    assert probe.parse(text) == probe.Latency(6, 3.0, 900.0, 0.25)
 
 
 def test_a_probe_without_any_answer() -> None:
     """Nothing is faster than that."""
-    assert probe.parse("5 0\n") == probe.Latency(float("inf"), float("inf"), 1.0)
+    assert probe.parse("5 0\n") == probe.Latency(0, float("inf"), float("inf"), 1.0)
