@@ -1,7 +1,7 @@
 """Two implementations, one test-suite: what the twins are called, and that both are there.
 
-Where there is no compiler the compiled twins are skipped; in CI that has one,
-they must have been built.
+Where there is no compiler the compiled twins are skipped, and where ``DNSBL_PURE=1`` says so; in CI
+that has a compiler they must have been built.
 """
 
 from __future__ import annotations
@@ -14,13 +14,21 @@ from types import ModuleType
 
 import pytest
 
+from dnsbl import native
+from dnsbl.server.counters import Counters
+from dnsbl.server.respond import Responder
+from dnsbl.zone.fast import fast_paths
 from dnsbl.zone.twin import AnyRadix
+from dnsbl.zone.zone import Zones
 
 RADIXES = ("pure", "compiled")
+SERVERS = RADIXES
 
 
 def compiled(name: str) -> ModuleType:
-    """The compiled module of that name; skips the test where it was not built."""
+    """The compiled module of that name; skips the test where it was not built, or not wanted."""
+    if not native.wanted:
+        pytest.skip("the compiled twin is not wanted")
     try:
         module = importlib.import_module(f"dnsbl.native.{name}")
     except ImportError:
@@ -38,3 +46,19 @@ def radix(twin: str) -> Callable[[Iterable[str]], AnyRadix]:
     )
     made: Callable[[Iterable[str]], AnyRadix] = module.Radix
     return made
+
+
+def responders(twin: str, zones: Zones, count: int) -> list[Responder]:
+    """So many that answer out of the same zones, each with a compiled path of its own or none."""
+    if twin == "pure":
+        return [Responder(zones, Counters()) for _ in range(count)]
+    compiled("drain")
+    paths = fast_paths(zones, count)
+    assert None not in paths
+    return [Responder(zones, Counters(), fast=fast) for fast in paths]
+
+
+def responder(twin: str, zones: Zones) -> Responder:
+    """One alone."""
+    (one,) = responders(twin, zones, 1)
+    return one

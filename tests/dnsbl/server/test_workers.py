@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import dns.message
 import dns.rcode
 import pytest
+import twins
 import uvloop
 
 from dnsbl.config import Endpoint
 from dnsbl.network import parse
 from dnsbl.server import workers
 from dnsbl.server.background import in_background
-from dnsbl.server.counters import Counters
 from dnsbl.server.endpoint import bind_udp_shared
 from dnsbl.server.respond import Responder
 from dnsbl.server.udp import UdpServer
@@ -53,15 +53,15 @@ def _no_thread_is_left() -> Iterator[None]:
 class Serving:
     """Workers that share a port of an address, and what they counted."""
 
-    def __init__(self, zones: Zones, count: int, address: str) -> None:
-        self.sockets = bind_udp_shared(Endpoint(address, 0), count)
+    def __init__(self, responders: list[Responder], address: str) -> None:
+        self.sockets = bind_udp_shared(Endpoint(address, 0), len(responders))
         self.address: tuple[str, int] = self.sockets[0].getsockname()[:2]
-        self.counters = [Counters() for _ in self.sockets]
+        self.counters = [responder.counters for responder in responders]
         self.stop = asyncio.Event()
         self.workers = [
-            Worker(number, [bound], Responder(zones, counters))
-            for number, (bound, counters) in enumerate(
-                zip(self.sockets, self.counters, strict=True), 1
+            Worker(number, [bound], responder)
+            for number, (bound, responder) in enumerate(
+                zip(self.sockets, responders, strict=True), 1
             )
         ]
 
@@ -87,8 +87,8 @@ def serve(zones: Zones) -> Iterator[Serve]:
     """Makes workers; their sockets are closed at the end whatever came of it."""
     made: list[Serving] = []
 
-    def make(count: int = 2, address: str = "127.0.0.1") -> Serving:
-        made.append(Serving(zones, count, address))
+    def make(count: int = 2, address: str = "127.0.0.1", twin: str = "pure") -> Serving:
+        made.append(Serving(twins.responders(twin, zones, count), address))
         return made[-1]
 
     yield make
@@ -126,9 +126,10 @@ def ask(serving: Serving, name: str) -> set[dns.rcode.Rcode]:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "0.0.0.0", "::"])
 @pytest.mark.parametrize("count", [2, 3])
-async def test_all_workers_serve(serve: Serve, count: int, address: str) -> None:
+@pytest.mark.parametrize("twin", twins.SERVERS)
+async def test_all_workers_serve(serve: Serve, twin: str, count: int, address: str) -> None:
     """The kernel spreads clients among them, over IPv4 and IPv6; every query is answered once."""
-    serving = serve(count, address)
+    serving = serve(count, address, twin)
 
     async with serving.answering():
         assert await asyncio.to_thread(ask, serving, LISTED) == {dns.rcode.NOERROR}
@@ -137,9 +138,10 @@ async def test_all_workers_serve(serve: Serve, count: int, address: str) -> None
     assert min(serving.replies()) > 0
 
 
-async def test_change_shows_in_all_workers(serve: Serve, zones: Zones) -> None:
+@pytest.mark.parametrize("twin", twins.SERVERS)
+async def test_change_shows_in_all_workers(serve: Serve, zones: Zones, twin: str) -> None:
     """They share the zones: what is listed, or no more, is so for every client at once."""
-    serving = serve(3)
+    serving = serve(3, twin=twin)
     entry = Entry(parse("192.0.2.8"), "spam", excludes=False, expires_at=None)
     (zone,) = zones
 
@@ -155,12 +157,14 @@ async def test_change_shows_in_all_workers(serve: Serve, zones: Zones) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("twin", twins.SERVERS)
 async def test_what_waits_at_each_socket_is_answered_at_the_stop(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, twin: str
 ) -> None:
     """Queries that no worker has had a turn to read get their replies."""
-    monkeypatch.setattr(UdpServer, "start", lambda _: None)
-    serving = serve(3)
+    serving = serve(3, twin=twin)
+    server = "dnsbl.server.udp.UdpServer" if twin == "pure" else "dnsbl.server.drain.DrainServer"
+    monkeypatch.setattr(f"{server}.start", lambda _: None)
 
     async with serving.answering():
         clients = Clients(serving, LISTED)
