@@ -30,6 +30,7 @@ from dnsbl.server.workers import cpu_count, worker_count
 from dnsbl.store import exclusions, listings
 from dnsbl.store.database import Database, DatabaseMissingError, StoreError
 from dnsbl.store.integrity import integrity_problems
+from dnsbl.zone.twin import COMPILED, MISSING
 
 FREE_OCTETS_LEAST: Final = 256 << 20  # an import's log and a copy of the database still fit
 PROBLEMS_SHOWN_MAX: Final = 5
@@ -55,6 +56,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield kept_private(folder_finding("data directory", folder), folder, shlex.quote(str(folder)))
     yield from database_findings(config)
     yield from mail_findings(config)
+    yield path_finding()
     yield workers_finding(config.dns)
     yield from ports.findings(config)
 
@@ -240,6 +242,14 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def path_finding() -> Finding:
+    """Which of the two twins a server would answer with."""
+    if COMPILED:
+        return Finding("answer path", "ok", "compiled")
+    detail = f"pure Python, at many times the CPU ({MISSING}); set-up with a C compiler builds it"
+    return Finding("answer path", "warning", detail)
 
 
 def workers_finding(dns: DnsConfig) -> Finding:

@@ -27,6 +27,7 @@ from dnsbl.server.workers import FIRST_NUMBER, Worker, answering, worker_count
 from dnsbl.store.database import DatabaseMissingError, SchemaError, open_reader, open_writer
 from dnsbl.zone.fast import fast_paths
 from dnsbl.zone.follow import Follower
+from dnsbl.zone.twin import MISSING
 from dnsbl.zone.zone import Zones
 
 # The follower's thread and the loop share the interpreter: this is how long an answer waits for it
@@ -115,6 +116,8 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     await asyncio.to_thread(_ensure_database, config)
     zones = Zones(config.zones)
     fast = fast_paths(zones, workers)
+    if MISSING:
+        _log.warning("compiled_path_missing", reason=MISSING)
     responders = [Responder(zones, Counters(), fast=fast[number]) for number in range(workers)]
     follower = Follower(config.data.database, zones, image=config.data.image)
     status = StatusFile(

@@ -136,17 +136,6 @@ def changes(database: Database, after: int, limit: int) -> list[Change | Bulk]:
     ]  # fmt: skip
 
 
-def everything(database: Database) -> Iterator[Change]:
-    """Every listing and exclusion as a change, for the first load; inside one snapshot.
-
-    Their `seq` is 0: the snapshot's position is what the load stands for.
-    """
-    tables: list[tuple[Kind, str]] = [("exclusion", "exclusions"), ("listing", "listings")]
-    for kind, table in tables:
-        for row in database.each(f"SELECT zone, network, category, expires_at FROM {table}"):
-            yield _change(row, 0, kind, present=True)
-
-
 _TABLES: Final[dict[Kind, str]] = {"listing": "listings", "exclusion": "exclusions"}
 
 # What would break a line into two, or a field, becomes what stands in no network and no category.

@@ -18,7 +18,6 @@ begun, and a change that is applied twice does no harm.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import mmap
@@ -128,9 +127,3 @@ def _read(octets: memoryview, contents: Contents) -> Stand:
     if at != end:
         raise ValueError("goes on beyond its end")
     return stand
-
-
-def remove(path: Path) -> None:
-    """Takes the image away, where there is one that can be."""
-    with contextlib.suppress(OSError):
-        path.unlink()

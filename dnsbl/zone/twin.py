@@ -5,7 +5,6 @@ The two are the same to whoever uses them; tests run on both.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
@@ -15,13 +14,17 @@ from dnsbl.verdict import Entry
 from dnsbl.zone import radix as pure
 
 _compiled: Callable[[Iterable[str]], AnyRadix] | None = None
+_missing = f"{native.PURE_VARIABLE} asks for it"
 if native.wanted:
-    with contextlib.suppress(ImportError):
+    try:
         from dnsbl.native.radix import Radix as _Compiled
-
-        _compiled = _Compiled
+    except ImportError as error:  # no compiler at set-up, or another Python since
+        _missing = str(error)
+    else:
+        _compiled, _missing = _Compiled, ""
 
 COMPILED: Final = _compiled is not None
+MISSING: Final = _missing  # why Python serves; empty where it does not
 
 
 class AnyRadix(Protocol):

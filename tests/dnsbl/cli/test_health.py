@@ -8,6 +8,8 @@ import os
 import socket
 import sqlite3
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import twins
 from house import ZONE_TEXT, House, free_port
 from oracle import Oracle
 from running import Running
@@ -67,7 +70,7 @@ def test_a_new_house_is_in_order(run: Callable[..., Any], house: House) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert list(states) == [
         "configuration", "zone bl.example", "data directory", "database", "mail",
-        "dns workers",
+        "answer path", "dns workers",
         f"dns 127.0.0.1:{house.dns_port} UDP", f"dns 127.0.0.1:{house.dns_port} TCP",
         f"portal 127.0.0.1:{house.portal_port}",
     ]  # fmt: skip
@@ -265,6 +268,24 @@ def test_threads_want_cpus(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cpus)))
 
     assert examine()["dns workers"] == finding
+
+
+@pytest.mark.parametrize("pure", [True, False])
+def test_which_twin_answers_is_said(house: House, *, pure: bool) -> None:
+    """Compiled where it was built, and Python where that is asked for, with a warning."""
+    if not pure:
+        twins.compiled("radix")
+    done = subprocess.run(
+        [sys.executable, "-m", "dnsbl", "check", "--config", str(house.file), "-o", "json"],
+        env=os.environ | {"DNSBL_PURE": "1" if pure else ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = {item["subject"]: item for item in json.loads(done.stdout)["checks"]}
+
+    assert found["answer path"]["state"] == ("warning" if pure else "ok")
+    assert ("DNSBL_PURE asks for it" in found["answer path"]["detail"]) == pure
 
 
 def test_threads_that_this_system_cannot_have_are_warned_of(

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from everything import everything
 from house import House
 
 from dnsbl.errors import DnsblError
@@ -404,7 +405,7 @@ def test_damage_is_reported(database: Database) -> None:
         with pytest.raises(DatabaseCorruptError, match="is damaged; restore a copy, or save what"):
             listed(reader)
         with pytest.raises(DatabaseCorruptError, match="is damaged"):
-            list(journal.everything(reader))
+            list(everything(reader))
 
 
 def test_a_locked_database_is_reported(database: Database, shell: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from everything import everything
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -423,7 +424,7 @@ class Writers(RuleBasedStateMachine):
         rows = {
             (change.kind, change.zone, str(change.network), change.category):
                 change.entry and change.entry.expires_at
-            for change in journal.everything(self.writer)
+            for change in everything(self.writer)
         }  # fmt: skip
         assert self.followed == rows
 

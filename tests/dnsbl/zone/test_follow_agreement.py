@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from everything import everything
 from house import House
 from sqlite_utils import Database as SqliteUtils
 
@@ -228,7 +229,7 @@ async def test_radix_agrees_after_10000_operations_of_three_writers(
 
     held = [
         change.entry
-        for change in journal.everything(database)
+        for change in everything(database)
         if change.zone == ZONE
         and change.category in ("", *CATEGORIES)
         and change.entry is not None
