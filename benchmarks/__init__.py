@@ -11,6 +11,7 @@ The path of a run, in order:
     prepared    the product's database of a list, by its own import, timed
     peers       the servers: echo, rbldnsd, the product           → a process each
     rounds      peers in turn: start, check, load, latency        → figures
+    placement   a processor for the server, the others for the load
     load, probe, accounting   dnsperf's rate; a client's latency; /proc's CPU and memory
     changes     the product while it is changed: commits under load, 1,000 a second
     added       one listing added to the radix, without a server

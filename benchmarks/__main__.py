@@ -33,6 +33,7 @@ from benchmarks.questions import BenchList
 
 CACHE: Final = PROJECT / "build" / "bench"
 PARTS: Final = ("import", "peers", "start", "commits", "changes", "added", "propagation")
+QUICK_S: Final = 0.6
 OCTETS_PER_MB: Final = 1 << 20
 
 
@@ -42,7 +43,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the smallest list, in a minute")
     parser.add_argument("--lists", metavar="NAMES", help=f"of {','.join(PLANS)}")
     parser.add_argument("--rounds", type=int, help="turns of each peer (5; quick: 2)")
-    parser.add_argument("--seconds", type=float, help="of one measurement (5; quick: 1)")
+    parser.add_argument("--seconds", type=float, help="of one measurement (5; quick: 0.6)")
     parser.add_argument("--only", metavar="PARTS", help=f"of {','.join(PARTS)}")
     parser.add_argument("--workers", default="1,2", help="the product's, one peer each (1,2)")
     parser.add_argument("--fresh", action="store_true", help="imports again what was imported")
@@ -56,7 +57,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     chosen.lists = _names(parser, "--lists", chosen.lists, PLANS, quick=chosen.quick)
     chosen.only = _names(parser, "--only", chosen.only, PARTS, quick=False)
     chosen.rounds = chosen.rounds or (2 if chosen.quick else 5)
-    chosen.seconds = chosen.seconds or (1.0 if chosen.quick else 5.0)
+    chosen.seconds = chosen.seconds or (QUICK_S if chosen.quick else 5.0)
     chosen.workers = [int(number) for number in chosen.workers.split(",")]
     return chosen
 
@@ -97,7 +98,8 @@ def measure_list(
     echoes = [peers.Echo(echo_program, workers) for workers in chosen.workers]
     if "peers" in chosen.only:
         rbldnsds = [peers.Rbldnsd("ip4set"), peers.Rbldnsd("ip4trie")]
-        rounds.measure(bench, figures, [*echoes, *rbldnsds, *products], served)
+        free = [peers.Product(kept, free=True)] if max(chosen.workers) > 1 else []
+        rounds.measure(bench, figures, [*echoes, *rbldnsds, *products, *free], served)
     if "commits" in chosen.only:
         changes.commits_under_load(bench, figures, product, served)
     if "changes" in chosen.only:

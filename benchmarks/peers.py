@@ -36,6 +36,10 @@ class Peer(Protocol):
     def answers(self) -> bool:
         """Whether it knows the list, and can be held to it."""
 
+    @property
+    def pinned(self) -> bool:
+        """Whether it has a processor of its own under load."""
+
     def command(self, served: BenchList, port: int) -> Sequence[str]:
         """What starts it, in the foreground."""
 
@@ -58,6 +62,11 @@ class Echo:
         """With the number of its workers, if there are several."""
         return with_workers("echo", self.workers)
 
+    @property
+    def pinned(self) -> bool:
+        """With one worker; several need the processors that there are."""
+        return self.workers == 1
+
     def command(self, served: BenchList, port: int) -> Sequence[str]:
         """It knows no list."""
         del served
@@ -74,6 +83,7 @@ class Rbldnsd:
 
     dataset: str
     answers: bool = True
+    pinned: bool = True
 
     @property
     def name(self) -> str:
@@ -88,16 +98,25 @@ class Rbldnsd:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """`dnsbl dns` on the list's prepared database."""
+    """`dnsbl dns` on the list's prepared database.
+
+    ``free``: one worker without a processor of its own, to compare several with.
+    """
 
     prepared: Prepared
     workers: int = 1
+    free: bool = False
     answers: bool = True
 
     @property
     def name(self) -> str:
         """With the number of its workers, if there are several."""
-        return with_workers("dnsbl", self.workers)
+        return "dnsbl, unpinned" if self.free else with_workers("dnsbl", self.workers)
+
+    @property
+    def pinned(self) -> bool:
+        """With one worker, unless it is to be free."""
+        return self.workers == 1 and not self.free
 
     def command(self, served: BenchList, port: int) -> Sequence[str]:
         """Writes the configuration that it is started with."""

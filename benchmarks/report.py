@@ -57,10 +57,11 @@ NOTES: Final = """\
   starts the server, compares a sample of its answers with the list, warms it, loads it by
   `dnsperf` (10 clients, 100 questions open), and probes it under half of the rate it reached.
 - CPU is the server's own, by the scheduler's accounting (`/proc/PID/task/*/schedstat`); user and
-  system share it as the kernel's clock tick saw them. Load and server share the processors,
-  unpinned, so queries a second are the pair's; CPU per query is the server's alone. It falls as
-  load rises, since a busy server finds more questions at each wake-up; a cheap one, which waits
-  for questions more often, is charged more wake-ups than a dear one under the same load.
+  system share it as the kernel's clock tick saw them. The server has a processor of its own, and
+  load and probe the others: left to chance, cost varies by more than servers differ. With several
+  workers nothing is pinned, nor for the one worker ("unpinned") that they are compared with.
+- Queries a second are what the load and the server reach together. CPU per query falls as load
+  rises, since a busy server finds more questions at each wake-up; half load shows what those cost.
 - Latency is that of a client of its own, which asks 2,000 times a second, from its question to
   the kernel's stamp on the answer. "At rest" is that client alone.
 - The echo receives and sends with `recvmmsg` and `sendmmsg` and does nothing else: what it costs,

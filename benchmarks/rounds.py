@@ -1,13 +1,13 @@
 """The peers in turn, several rounds, each round beginning with another peer.
 
 A peer's turn: it is started, its answers are compared with the list, it is
-warmed, loaded with all that it takes, and probed under half of that rate.
-Nothing is pinned to a processor: the load and the server share the machine as
-the kernel sees fit, the same way for all.
+warmed, loaded with all that it takes, and probed under half of that rate. Load
+and server have processors of their own; see `placement`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from typing import Final
 from benchmarks import accounting, answers, load, probe
 from benchmarks.figures import Figures
 from benchmarks.peers import Peer, Product, Server, running
+from benchmarks.placement import apart
 from benchmarks.questions import BenchList
 
 WARM_SHARE: Final = 0.2  # of a measurement's seconds, before it
@@ -63,6 +64,11 @@ def check_load(done: load.Load, peer: Peer) -> None:
         raise answers.WrongAnswerError(f"{peer.name} answers wrongly under load: {done.rcodes}.")
 
 
+def placed(peer: Peer, server: Server) -> contextlib.AbstractContextManager[None]:
+    """Server and load apart, if the peer is to have that."""
+    return apart(server.pid) if peer.pinned else contextlib.nullcontext()
+
+
 def half_load(
     bench: Bench, server: Server, served: BenchList, rate: float
 ) -> tuple[load.Load, accounting.Cpu, probe.Latency]:
@@ -78,7 +84,7 @@ def half_load(
 def take_turn(bench: Bench, peer: Peer, served: BenchList) -> dict[str, float]:
     """One peer's turn; its figures by name."""
     image = isinstance(peer, Product) and bool(peer.prepared.extras())
-    with running(peer, served, bench.log(peer)) as server:
+    with running(peer, served, bench.log(peer)) as server, placed(peer, server):
         answers.check(server.port, served, peer.name, echo=not peer.answers)
         load.run(server.port, served.questions, bench.seconds * WARM_SHARE)
         before = accounting.cpu(server.pid)

@@ -74,6 +74,7 @@ def test_peers_take_turns() -> None:
 
     class Named:
         answers = True
+        pinned = True
 
         def __init__(self, name: str) -> None:
             self.name = name

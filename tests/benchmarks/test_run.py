@@ -76,6 +76,7 @@ def test_a_run(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     peers = [
         "echo", "echo, 2 workers", "rbldnsd ip4set", "rbldnsd ip4trie", "dnsbl", "dnsbl, 2 workers",
+        "dnsbl, unpinned",
     ]  # fmt: skip
     assert peers == figures.peers("100k", "cpu_us")
     assert figures == Figures.load(cache / "figures.json")
