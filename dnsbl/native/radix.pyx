@@ -25,6 +25,21 @@ from dnsbl.native.values cimport (
 from dnsbl.network import IPV4, IPV6, Network
 from dnsbl.verdict import EVERY_CATEGORY, Entry
 
+cdef extern from *:
+    """
+    #include <stdlib.h>
+    #ifdef __GLIBC__
+    #include <malloc.h>
+    static void dnsbl_trim(void) { trim(); }
+    #else
+    static void dnsbl_trim(void) { }
+    #endif
+    """
+    void trim "dnsbl_trim"() noexcept nogil
+
+cdef enum:
+    LARGE = 100_000   # entries
+
 _IPV4 = IPV4
 _IPV6 = IPV6
 _EVERY = EVERY_CATEGORY
@@ -60,10 +75,13 @@ cdef class Radix:
             raise MemoryError
 
     def __dealloc__(self):
+        cdef bint large = self.ipv4 != NULL and self.ipv4.entries > LARGE
         with nogil:
             tree4_free(self.ipv4)
             tree6_free(self.ipv6)
             values_free(self.values)
+            if large:  # else tens of megabytes would stay with the process, in small pieces
+                trim()
 
     def guard(self, Gate gate) -> None:
         """From now on other threads read the radix, through that gate; or nobody, with None."""
@@ -283,6 +301,7 @@ cdef class Radix:
                     raise MemoryError
             with nogil:
                 done = load_pending(loader)
+                trim()  # what the growing left behind
             if not done:
                 raise MemoryError
         finally:
