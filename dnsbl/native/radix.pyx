@@ -30,7 +30,7 @@ cdef extern from *:
     #include <stdlib.h>
     #ifdef __GLIBC__
     #include <malloc.h>
-    static void dnsbl_trim(void) { trim(); }
+    static void dnsbl_trim(void) { malloc_trim(0); }
     #else
     static void dnsbl_trim(void) { }
     #endif
