@@ -17,7 +17,8 @@ from setuptools import Extension, setup
 
 COMPILE = ["-O3", "-fno-strict-aliasing", "-Wno-unused-function"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
-SANITIZE_COMPILE = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZE]
+# Without optimization: it takes a fifth of the time to compile, and hides no access.
+SANITIZE_COMPILE = ["-O0", "-g1", "-w", "-fno-omit-frame-pointer", *SANITIZE]
 
 
 def extensions() -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from benchmarks.ports import free_port
 from benchmarks.prepared import Prepared
 from benchmarks.programs import product, program
 from benchmarks.questions import ORIGIN, BenchList
+from dnsbl.zone.twin import COMPILED
 
 START_S_MAX: Final = 1800  # the pure twin reads ten million rows in minutes
 STOP_S_MAX: Final = 60
@@ -140,6 +142,13 @@ def ended(peer: Peer, status: int, log: Path) -> str:
     return f"{peer.name} ended with {status} ({last}); its log is {log}"
 
 
+def check_path(log: Path) -> None:
+    """A product that was built with the compiled path, and serves by the other, is no figure."""
+    said = re.findall(r'"path": "(\w+)"', log.read_text(errors="replace"))
+    if COMPILED and said and said[-1] != "compiled":
+        raise PeerError("dnsbl does not serve by its compiled path: was it built anew meanwhile?")
+
+
 @contextlib.contextmanager
 def running(
     peer: Peer, served: BenchList, log: Path, first: tuple[str, bool] | None = None
@@ -166,6 +175,8 @@ def running(
                 if time.perf_counter() - begun > START_S_MAX:
                     raise PeerError(f"{peer.name} did not answer in {START_S_MAX} s; see {log}")
         yield Server(process.pid, port, time.perf_counter() - begun)
+        if isinstance(peer, Product):
+            check_path(log)
         if process.poll() is not None:
             raise PeerError(ended(peer, process.returncode, log))
     finally:
