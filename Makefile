@@ -1,6 +1,9 @@
 # make run    sets everything up and serves dnsbl.toml
 # make test   passes the tests
 # make check  lint, types, import directions, then the tests
+# make test-pure  passes them where the compiled twins are not used, though built
+# make fuzz   the twins against each other: SECONDS=600, COUNT=1000000, SEED=1, TARGETS=answers
+# make sanitize   the compiled twins under AddressSanitizer and UndefinedBehaviorSanitizer
 # make bench  measures beside other servers, about half an hour; make bench-quick: in a minute
 #             BENCH_ARGS='--lists 1M --rounds 3 --only peers --write'; --help has them all
 # make install PREFIX=/opt/dnsbl  a virtual environment of its own, for packages and images
@@ -10,7 +13,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup setup-dev install run test lint types check bench bench-quick clean
+.PHONY: setup setup-dev install run test test-pure fuzz sanitize lint types check bench bench-quick clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.set-up
@@ -41,6 +44,19 @@ run: setup
 test: setup-dev
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
+# What can meet a twin. The rest is the same either way.
+PURE_TESTS := tests/dnsbl/zone tests/dnsbl/server tests/dnsbl/formats tests/dnsbl/cli
+
+test-pure: setup-dev
+	DNSBL_PURE=1 $(BIN)/python -m pytest -n auto $(PURE_TESTS) $(PYTEST_ARGS)
+
+fuzz: setup-dev
+	PYTHONPATH=.:tests $(BIN)/python -m fuzz $(TARGETS) \
+	    $(if $(SECONDS),--seconds $(SECONDS)) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
+sanitize: setup-dev
+	$(BIN)/python .ci/sanitize $(PYTEST_ARGS)
+
 lint: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -51,6 +67,7 @@ types: setup-dev
 
 check: lint types
 	$(MAKE) test
+	$(MAKE) test-pure
 
 bench: $(VENV)/.set-up-bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

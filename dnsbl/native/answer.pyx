@@ -18,10 +18,10 @@ from dnsbl.native.gate cimport Gate
 from dnsbl.native.ipv4 cimport (
     COVERING4_MAX, covering4, listed_below4, prefetch_place, prefetch_run,
 )
-from dnsbl.native.ipv6 cimport Bits, covering6, listed_below6, masked6
+from dnsbl.native.ipv6 cimport COVERING6_MAX, Bits, covering6, listed_below6, masked6
 from dnsbl.native.radix cimport Radix
 from dnsbl.native.text cimport TEXT6_MAX, format4, format6
-from dnsbl.native.values cimport CATEGORIES_MAX, TIMES, Value, Values
+from dnsbl.native.values cimport CATEGORIES_MAX, Value, Values
 
 cdef extern from *:
     int lowest_bit "__builtin_ctzll"(unsigned long long) noexcept nogil
@@ -319,7 +319,6 @@ cdef void _read_address(const uint8_t* data, const uint16_t* starts, unsigned in
                         Query* query) noexcept nogil:
     """What the labels below the origin ask about; `dnsbl.wire.names.readings` says why both."""
     cdef unsigned int index = below, value = 0
-    cdef Bits mapped
     query.is4 = below <= 4
     query.bits4 = 0
     while query.is4 and index:
@@ -500,8 +499,8 @@ cdef bint _exists4(const Plan* plan, uint32_t bits, unsigned int length,
 cdef uint64_t _decided(const Plan* plan, Bits bits, unsigned int length, double now,
                        uint32_t* ttl) noexcept nogil:
     """The categories in which an IPv6 network is listed as a whole."""
-    cdef uint32_t found[TIMES]
-    cdef uint8_t lengths[TIMES]
+    cdef uint32_t found[COVERING6_MAX]
+    cdef uint8_t lengths[COVERING6_MAX]
     cdef unsigned int count = covering6(plan.ipv6, bits, length, found, lengths)
     return _decide(plan.values, found, count, now, ttl) if count else 0
 

@@ -4,6 +4,8 @@ from dnsbl.native.answer import Answerer
 
 DropCause: TypeAlias = Literal["short", "response", "oversized", "unreceived", "unsent"]
 
+BATCH_MESSAGES_MAX: int
+
 class Counts(TypedDict):
     replies: dict[tuple[str, str], int]
     truncated: int

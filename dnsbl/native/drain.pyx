@@ -9,9 +9,8 @@ Every datagram ends as answered, declined or dropped, and each drop is counted.
 """
 
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
 
 from dnsbl.native.answer cimport (
     ANSWERED, DECLINED, DROPPED_RESPONSE, DROPPED_SHORT, REPLY_OCTETS_MAX, TRUNCATED, TYPE_SLOTS,
@@ -26,6 +25,7 @@ cdef extern from * nogil:
     #define _GNU_SOURCE
     #endif
     #include <netinet/in.h>
+    #include <poll.h>
     #include <sys/socket.h>
     #include <time.h>
 
@@ -77,13 +77,25 @@ cdef extern from * nogil:
     ssize_t sendmsg(int file, const msghdr* message, int flags)
     int clock_gettime(int clock, timespec* time)
     int CLOCK_REALTIME
+    int CLOCK_MONOTONIC
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int ppoll(pollfd* files, unsigned long count, const timespec* timeout, const void* signals)
+    short POLLIN
     int MSG_DONTWAIT
+    int MSG_WAITFORONE
     int MSG_TRUNC
     void dnsbl_turn_round(msghdr* message)
+
+BATCH_MESSAGES_MAX = 64
 
 cdef enum:
     BATCH = 64
     BUSY = 8                      # from so many on, more have probably arrived meanwhile
+    NEAR_NS = 500_000             # as close together as this, queries are waited for
+    TURN_NS = 2_000_000           # then timers, TCP and the follower have their turn
     MESSAGE_OCTETS_MAX = 4096     # no query is so long: one over it is dropped, and counted
     RCODES = 2                    # NOERROR, NXDOMAIN
 
@@ -111,6 +123,12 @@ cdef struct Counts:
     uint64_t declined
 
 
+cdef int64_t _nanoseconds() noexcept nogil:
+    cdef timespec time
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return <int64_t>time.tv_sec * 1_000_000_000 + time.tv_nsec
+
+
 cdef class Drain:
     """Drains one bound socket that does not block; of one thread.
 
@@ -124,6 +142,7 @@ cdef class Drain:
     cdef bint _packet_info
     cdef Buffers* _buffers
     cdef Counts _counts
+    cdef int64_t _ended            # when the last run did
     cdef unsigned int _left_count
     cdef uint8_t _left[BATCH]      # the places of those declined in the batch at hand
 
@@ -156,21 +175,42 @@ cdef class Drain:
     def run(self, unsigned int batches_max) -> tuple:
         """Answers what waits at the socket, so many batches at most, until one leaves something.
 
+        Going round the event loop costs about as much as answering ten queries.
+        So where they come close together it waits for the next ones here, for a
+        moment at a time and a bounded time in all.
+
         How many messages of the last batch are left to Python, and whether more
         may wait at the socket. `message` gives each of those that are left,
         `reply` takes what is said to it, before the next `run`.
         """
-        cdef unsigned int batch
-        cdef bint more = True
+        cdef unsigned int batches = 0
+        cdef int received = 0
+        cdef int64_t begun, now
+        cdef bint more = True, waits = False, near
         with nogil:
-            for batch in range(batches_max):
-                more = self._batch()
-                if not more or self._left_count:
+            self._left_count = 0
+            begun = now = _nanoseconds()
+            # Where nothing came lately, nothing will at once.
+            near = begun - self._ended <= NEAR_NS
+            while batches < batches_max:
+                received = self._batch(waits)
+                if received > 0:
+                    batches += 1
+                    if self._left_count:
+                        break
+                elif waits:
+                    more = False
                     break
+                now = _nanoseconds()
+                waits = near and now - begun < TURN_NS
+                if received < BUSY and not waits:
+                    more = False
+                    break
+            self._ended = now
         return self._left_count, more
 
-    cdef bint _batch(self) noexcept nogil:
-        """One batch; whether more may wait: going round the event loop costs as much as they do."""
+    cdef int _batch(self, bint waits) noexcept nogil:
+        """One batch; how many messages were in it."""
         cdef Buffers* buffers = self._buffers
         cdef int received
         cdef unsigned int place, count = 0, rcode = 0
@@ -184,11 +224,12 @@ cdef class Drain:
             buffers.received[place].msg_hdr.msg_controllen = (
                 sizeof(dnsbl_control) if self._packet_info else 0
             )
-        received = recvmmsg(self._file, buffers.received, BATCH, MSG_DONTWAIT, NULL)
+        received = recvmmsg(self._file, buffers.received, BATCH,
+                            MSG_WAITFORONE if waits else MSG_DONTWAIT, NULL)
         if received <= 0:
             if received < 0 and errno not in (EAGAIN, EINTR):
                 self._counts.unreceived += 1
-            return False
+            return 0
         self._counts.batches += 1
         clock_gettime(CLOCK_REALTIME, &time)
         now = <double>time.tv_sec + <double>time.tv_nsec * 1e-9
@@ -228,7 +269,7 @@ cdef class Drain:
         self._answerer.gate.leave(self._reader)
         self._counts.declined += self._left_count
         self._send(count)
-        return received >= BUSY
+        return received
 
     cdef void _address(self, unsigned int count, unsigned int place, void* reply,
                        size_t size) noexcept nogil:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from typing import Final
 
-from dnsbl.native.drain import Drain
+from dnsbl.native.drain import BATCH_MESSAGES_MAX, Drain
 from dnsbl.server.respond import Responder
 from dnsbl.server.udp import STOP_MESSAGES_MAX, asks_packet_info
 from dnsbl.zone.fast import FastPath
 
+WAIT_US: Final = 1_000  # by the kernel's clock, so 4 to 8 ms on some machines
 BATCHES_MAX: Final = 8  # about 3 ms; then timers, TCP and the follower have their turn
 
 
@@ -22,6 +24,9 @@ class DrainServer:
 
     def __init__(self, bound: socket.socket, responder: Responder, fast: FastPath) -> None:
         self._socket = bound
+        # The drain itself says when it waits, and for how long at most.
+        bound.setblocking(True)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, WAIT_US))
         self._responder = responder
         self._drain = Drain(bound.fileno(), fast.answerer, fast.reader, asks_packet_info(bound))
         responder.counters.include(self._drain)
@@ -33,7 +38,7 @@ class DrainServer:
     def stop(self) -> None:
         """Answers what has arrived already, and closes the socket."""
         asyncio.get_running_loop().remove_reader(self._socket)
-        for _ in range(STOP_MESSAGES_MAX):
+        for _ in range(STOP_MESSAGES_MAX // BATCH_MESSAGES_MAX + 1):
             if not self._answer(1):
                 break
         self._socket.close()

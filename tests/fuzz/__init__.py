@@ -5,6 +5,7 @@
 ``answers``  the compiled answer path beside `zone.answer` and `wire.message`
 ``changes``  sequences of changes to both twins of the radix
 ``rows``     rows of the database, whole and damaged, taken by both
+``images``   radixes as octets, whole and damaged
 ``rounds``   runs them: a seed, a number of rounds or a time, and how to see a failure again
 
 ``python -m fuzz --help`` in ``tests/``, or ``make fuzz``.

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from fuzz import answers, changes, rows
+from fuzz import answers, changes, images, rows
 
 Target = Callable[[Random], Counter[str]]
 
 TARGETS: Final[dict[str, Target]] = {
     "answers": answers.round_,
     "changes": changes.round_,
+    "images": images.round_,
     "rows": rows.round_,
 }
 

@@ -15,7 +15,7 @@ from fuzz import rounds
 from fuzz.rounds import TARGETS, DisagreementError, run
 
 SEED: Final = 20_261_125
-COUNTS: Final = {"answers": 24_000, "changes": 24_000, "rows": 16_000}
+COUNTS: Final = {"answers": 24_000, "changes": 24_000, "images": 1200, "rows": 16_000}
 SHARE_VARIABLE: Final = "FUZZ_SHARE"  # of the counts: `make sanitize` is slower, and runs less
 
 # So that no comparison becomes empty: each kind is met at least once in so many.
@@ -25,6 +25,7 @@ KINDS: Final = {
         "dropped": 500, "declined": 20,
     },
     "changes": {"put": 4, "discard": 4, "question": 20, "drop": 1000},
+    "images": {"whole": 100, "restored": 10, "refused": 10},
     "rows": {"rows": 2, "odd": 20},
 }  # fmt: skip
 
@@ -92,4 +93,4 @@ def test_a_target_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]
     """With the names of those that are."""
     with pytest.raises(SystemExit, match="2"):
         command.main(["nothing"])
-    assert "answers, changes, rows" in capsys.readouterr().err
+    assert "answers, changes, images, rows" in capsys.readouterr().err
