@@ -186,7 +186,7 @@ cdef class Drain:
         cdef unsigned int batches = 0
         cdef int received = 0
         cdef int64_t begun, now
-        cdef bint more = True, waits = False, near
+        cdef bint waits = False, near
         with nogil:
             self._left_count = 0
             begun = now = _nanoseconds()
@@ -199,15 +199,13 @@ cdef class Drain:
                     if self._left_count:
                         break
                 elif waits:
-                    more = False
                     break
                 now = _nanoseconds()
                 waits = near and now - begun < TURN_NS
                 if received < BUSY and not waits:
-                    more = False
                     break
             self._ended = now
-        return self._left_count, more
+        return self._left_count, received == BATCH
 
     cdef int _batch(self, bint waits) noexcept nogil:
         """One batch; how many messages were in it."""

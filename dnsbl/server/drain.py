@@ -25,7 +25,7 @@ class DrainServer:
     def __init__(self, bound: socket.socket, responder: Responder, fast: FastPath) -> None:
         self._socket = bound
         # The drain itself says when it waits, and for how long at most.
-        bound.setblocking(True)
+        bound.settimeout(None)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, WAIT_US))
         self._responder = responder
         self._drain = Drain(bound.fileno(), fast.answerer, fast.reader, asks_packet_info(bound))
