@@ -22,6 +22,8 @@ class Contents:
     """The radix of each zone by origin, kept to what the configuration knows and has not expired.
 
     ``serials`` are the numbers of the zones' last changes in the journal.
+    ``latest`` is the latest time by which anything was left out as expired.
+    One thread at a time: who changes or swaps what is held has the zones' lock.
     """
 
     def __init__(self, configs: Iterable[ZoneConfig], skipped: SkippedRows) -> None:
@@ -32,6 +34,14 @@ class Contents:
         }
         self.radixes = {origin: new_radix(names) for origin, names in self._categories.items()}
         self.serials = dict.fromkeys(self._categories, 0)
+        self.identity = ""  # of the database that it was read from
+        self.latest = 0.0
+        self._reread_to: dict[str, int] = {}
+
+    def put_reread(self, origin: str, radix: AnyRadix, last_seq: int) -> None:
+        """Takes a zone that was read anew, as of that number of the journal."""
+        self.radixes[origin] = radix
+        self._reread_to[origin] = last_seq
 
     def load(self, origin: str, chunks: Chunks, now: float) -> AnyRadix:
         """Reads a zone anew, and gives its radix, which nobody uses yet; its old one stays.
@@ -39,6 +49,7 @@ class Contents:
         `chunks` gives the zone's rows of a kind, as `store.journal.chunks` makes them.
         """
         radix = new_radix(self._categories[origin])
+        self.latest = max(self.latest, now)
         kinds: tuple[Kind, ...] = ("exclusion", "listing")
         for kind in kinds:
 
@@ -60,6 +71,8 @@ class Contents:
         if fault is not None:
             self._skipped.note(change, fault)
             return
+        if change.seq and change.seq <= self._reread_to.get(change.zone, 0):
+            return  # what was read anew has it, or something newer
         if (radix := self.radixes.get(change.zone)) is not None:
             self.bring(radix, change, now)
 
@@ -68,6 +81,7 @@ class Contents:
         if change.network is None or self._unknown(change) is not None:
             return
         entry = change.entry
+        self.latest = max(self.latest, now)
         if entry is not None and entry.live(now):
             radix.put(entry)
         else:
@@ -81,6 +95,7 @@ class Contents:
         tells; this holds while the sidecar is down too.
         """
         dropped = 0
+        self.latest = max(self.latest, now)
         for radix in self.radixes.values():
             if dropped < limit:
                 dropped += radix.drop_expired(now, limit - dropped)

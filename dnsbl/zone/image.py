@@ -2,29 +2,32 @@
 
 .. code-block:: text
 
-    MAGIC, u32 length of the header, the header (JSON), the radix of each zone as
-    `dnsbl.native.image` writes it, and 16 octets of BLAKE2b over all of that
-
-The header names the database and the position of its journal that the image
-stands for, with a fingerprint of the row there. So an image of another
-database, of a copy that went another way, or of other zones and categories is
-told from ours; so is one that is cut off or damaged. In each case the zones are
-read from the database instead: an image saves time and decides nothing.
+    MAGIC, the radix of each zone as `dnsbl.native.image` writes it, the header (JSON),
+    u32 its length, and 16 octets of BLAKE2b over all of that
 
 It is taken in pieces while the zones answer and change. What changes meanwhile
-may be in it or not: the journal is read again from the position at which it was
-begun, and a change that is applied twice does no harm.
+may be in it or not: so the header names two positions of the journal. From the
+first on the journal is read again, and a change that is applied twice does no
+harm. Up to the second the database must have the very same journal, since what
+is in the image may come from there. Each has a fingerprint of its row, by which
+a database is told that went another way: another one, an older copy, one that
+lost its last commits with the power.
+
+An image of other zones or categories is told from ours too, and so is one that
+is cut off or damaged. In each case the zones are read from the database
+instead: an image saves time and decides nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import mmap
 import os
 import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -34,7 +37,7 @@ import structlog
 from dnsbl.zone.contents import Contents
 from dnsbl.zone.twin import AnyRadix
 
-MAGIC: Final = b"dnsbl image 1\n"
+MAGIC: Final = b"dnsbl image 2\n"
 HEADER_BYTES_MAX: Final = 1 << 20
 DIGEST_BYTES: Final = 16
 FILE_MODE: Final = 0o660  # as the database
@@ -45,40 +48,72 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """What an image stands for: a database, and a position of its journal."""
+class Mark:
+    """A position of a journal, and a fingerprint of the row there."""
 
-    identity: str
     seq: int
     fingerprint: str
 
 
-def write(path: Path, stand: Stand, radixes: Mapping[str, AnyRadix]) -> None:
-    """Writes the image of the zones, in the place of any other. Raises OSError.
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What an image stands for.
 
-    Whoever reads meanwhile, or after a crash, finds the old one or the new one.
+    Everything of the database up to ``begun`` is in it, and nothing from beyond
+    ``ended``. ``latest`` is the latest time, in Unix seconds, at which entries
+    were left out because they had expired.
     """
-    beside = path.with_name(f".{path.name}.new")
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
-    with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, for its mode
-        for octets in _octets(stand, radixes):
-            digest.update(octets)
-            file.write(octets)
-        file.write(digest.digest())
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+
+    identity: str
+    begun: Mark
+    ended: Mark
+    latest: float
 
 
-def _octets(stand: Stand, radixes: Mapping[str, AnyRadix]) -> Iterator[bytes]:
-    from dnsbl.native.image import pieces  # noqa: PLC0415  # not built everywhere
+class Draft:
+    """An image that is being written, beside the one that is there; of one thread."""
 
-    categories = {origin: radix.categories for origin, radix in radixes.items()}
-    header = json.dumps(_header(stand, categories)).encode()
-    yield MAGIC + _LENGTH.pack(len(header)) + header
-    for radix in radixes.values():
-        yield from pieces(radix)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._beside = path.with_name(f".{path.name}.new")
+        self._digest = hashlib.blake2b(MAGIC, digest_size=DIGEST_BYTES)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._file = os.fdopen(os.open(self._beside, flags, FILE_MODE), "wb")
+        self._file.write(MAGIC)
+        self._categories: dict[str, tuple[str, ...]] = {}
+
+    def add(self, radixes: Mapping[str, AnyRadix]) -> None:
+        """Writes the zones, which may change meanwhile. Raises OSError."""
+        from dnsbl.native.image import pieces  # noqa: PLC0415  # not built everywhere
+
+        for origin, radix in radixes.items():
+            self._categories[origin] = radix.categories
+            for piece in pieces(radix):
+                self._write(piece)
+
+    def finish(self, stand: Stand) -> None:
+        """Puts the image in the place of any other. Raises OSError.
+
+        Whoever reads meanwhile, or after a crash, finds the old one or the new one.
+        """
+        header = json.dumps(_header(stand, self._categories)).encode()
+        self._write(header + _LENGTH.pack(len(header)))
+        self._file.write(self._digest.digest())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._beside.replace(self._path)
+
+    def _write(self, octets: bytes) -> None:
+        self._digest.update(octets)
+        self._file.write(octets)
+
+    def close(self) -> None:
+        """Takes away what was not finished."""
+        if not self._file.closed:
+            with contextlib.suppress(OSError):  # a full disk, which was reported
+                self._file.close()
+            self._beside.unlink(missing_ok=True)
 
 
 def _header(stand: Stand, categories: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
@@ -86,44 +121,54 @@ def _header(stand: Stand, categories: Mapping[str, tuple[str, ...]]) -> dict[str
     return {**asdict(stand), "byteorder": sys.byteorder, "zones": zones}
 
 
-def read(path: Path, contents: Contents) -> Stand | None:
-    """Fills new contents with the image, and says what it stands for; None: there is none of use.
+class Image:
+    """An image that was found at a path, and is whole."""
 
-    The contents are then of no use either.
-    """
+    def __init__(self, octets: memoryview, stand: Stand) -> None:
+        self._octets = octets
+        self.stand = stand
+
+    def fill(self, contents: Contents) -> None:
+        """Puts what it holds into new contents. Raises ValueError, and they are then of no use."""
+        from dnsbl.native.image import restore  # noqa: PLC0415  # not built everywhere
+
+        at = len(MAGIC)
+        for radix in contents.radixes.values():
+            at += restore(radix, self._octets[at:])
+        if at != len(self._octets):
+            raise ValueError("goes on beyond its end")
+        contents.latest = self.stand.latest
+
+
+def find(path: Path, contents: Contents) -> Image | None:
+    """The image at a path, of the zones and categories of these contents; None: none of use."""
     try:
         with path.open("rb") as file:
             # Not closed by us: what refers to it may outlive an error, and is gone with it.
-            whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return _read(memoryview(whole), contents)
+            whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return _opened(whole, contents)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:  # an empty file cannot be mapped
+    except (OSError, ValueError, TypeError, KeyError) as error:  # an empty file cannot be mapped
         _log.warning("image_unusable", file=str(path), error=str(error))
         return None
 
 
-def _read(octets: memoryview, contents: Contents) -> Stand:
-    """Raises ValueError, of which DamagedError is one, with what is wrong."""
-    from dnsbl.native.image import restore  # noqa: PLC0415  # not built everywhere
-
-    begun = len(MAGIC) + _LENGTH.size
-    if len(octets) < begun + DIGEST_BYTES or bytes(octets[: len(MAGIC)]) != MAGIC:
-        raise ValueError("is no image of this version")
+def _opened(octets: memoryview, contents: Contents) -> Image:
+    """Raises ValueError, or what a header of another shape leads to."""
     end = len(octets) - DIGEST_BYTES
+    if end < len(MAGIC) + _LENGTH.size or bytes(octets[: len(MAGIC)]) != MAGIC:
+        raise ValueError("is no image of this version")
     if hashlib.blake2b(octets[:end], digest_size=DIGEST_BYTES).digest() != bytes(octets[end:]):
         raise ValueError("is cut off or damaged")
-    (length,) = _LENGTH.unpack(octets[len(MAGIC) : begun])
-    if length > min(HEADER_BYTES_MAX, end - begun):
+    end -= _LENGTH.size
+    (length,) = _LENGTH.unpack(octets[end : end + _LENGTH.size])
+    if length > min(HEADER_BYTES_MAX, end - len(MAGIC)):
         raise ValueError("has no whole header")
-    at = begun + length
-    header = json.loads(bytes(octets[begun:at]))
-    stand = Stand(header.get("identity"), header.get("seq"), header.get("fingerprint"))
+    header = json.loads(bytes(octets[end - length : end]))
+    marks = (Mark(**header["begun"]), Mark(**header["ended"]))
+    stand = Stand(header["identity"], *marks, header["latest"])
     categories = {origin: radix.categories for origin, radix in contents.radixes.items()}
     if header != json.loads(json.dumps(_header(stand, categories))):
         raise ValueError("is of other zones or categories, or of another machine")
-    for radix in contents.radixes.values():
-        at += restore(radix, octets[at:end])
-    if at != end:
-        raise ValueError("goes on beyond its end")
-    return stand
+    return Image(octets[: end - length], stand)

@@ -19,7 +19,7 @@ from dnsbl.zone.zone import Zone
 _POINTER_BYTES: Final = 2
 _POINTER_LEAST: Final = 0xC000  # RFC 1035 §4.1.4: the two high bits mark one
 _EVERY_BIT: Final = 0xFFFFFFFF  # of a serial
-_SHORT, _LONG = (b"x",), (b"xyz",)  # labels below the origin: 2 and 4 octets on the wire
+_SAMPLES: Final = b"abcdefghijklmnopqrstuvwxyz0123456789"  # one more than a zone has names
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,20 @@ class Plan:
 def plan(config: ZoneConfig) -> Plan:
     """The plan of a zone, from its configuration alone."""
     zone = Zone(config)
-    short, long = _authority(zone, _SHORT), _authority(zone, _LONG)
-    marked = _authority(Zone(config, serial=_EVERY_BIT), _SHORT)
+    left = _left(zone)
+    # A sample that one of the zone's own names ends in would compress that name in its own way.
+    label = next(
+        bytes([each]) for each in _SAMPLES if not {bytes([each]), bytes([each]) * 3} & left
+    )
+    below, further = (label,), (label * 3,)
+    short, long = _authority(zone, below), _authority(zone, further)
+    marked = _authority(Zone(config, serial=_EVERY_BIT), below)
     assert len(short) == len(long) == len(marked)
-    pointers = _pointers(short, long)
+    pointers = _pointers(short, long, _wire_bytes(further) - _wire_bytes(below))
     serial_at = next(at for at, octet in enumerate(short) if octet != marked[at])
     authority = bytearray(short)
     for at in pointers:
-        value = int.from_bytes(short[at : at + _POINTER_BYTES], "big") - _wire_bytes(_SHORT)
+        value = int.from_bytes(short[at : at + _POINTER_BYTES], "big") - _wire_bytes(below)
         authority[at : at + _POINTER_BYTES] = value.to_bytes(_POINTER_BYTES, "big")
     bits = {category.name: 1 << number for number, category in enumerate(config.categories)}
     return Plan(
@@ -75,7 +81,7 @@ def plan(config: ZoneConfig) -> Plan:
         authority=bytes(authority),
         pointers=pointers,
         serial_at=serial_at,
-        left=tuple(sorted(_left(zone))),
+        left=tuple(sorted(left)),
     )
 
 
@@ -91,9 +97,8 @@ def _wire_bytes(labels: tuple[bytes, ...]) -> int:
     return sum(len(label) + 1 for label in labels)
 
 
-def _pointers(short: bytes, long: bytes) -> tuple[int, ...]:
+def _pointers(short: bytes, long: bytes, moved: int) -> tuple[int, ...]:
     """Where 16-bit numbers differ by as much as the questions: nothing else may differ."""
-    moved = _wire_bytes(_LONG) - _wire_bytes(_SHORT)
     found: list[int] = []
     at = 0
     while at < len(short):

@@ -11,6 +11,7 @@ So a removal is never undone by a rebuild that began before it.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -34,12 +35,19 @@ Put = Callable[[str, Reread, int], None]
 class Rebuilds:
     """The zones that have to be read anew, one at a time.
 
-    `put` is called, on the loop, with what was read of a zone, brought up to
-    date, and the number of the last bulk import in it. `now` gives Unix seconds.
+    `put` is called, on the loop and with the zones' lock held, with what was
+    read of a zone, brought up to date, and the number of the last bulk import
+    in it. `now` gives Unix seconds.
+
+    `want`, `note` and `forget` belong to whoever changes the zones, and are
+    called with the lock held; the rest is the loop's.
     """
 
-    def __init__(self, source: Source, put: Put, now: Callable[[], float]) -> None:
+    def __init__(
+        self, source: Source, lock: threading.Lock, put: Put, now: Callable[[], float]
+    ) -> None:
         self._source = source
+        self._lock = lock
         self._put = put
         self._now = now
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rebuild")
@@ -52,16 +60,20 @@ class Rebuilds:
     @property
     def first_unbuilt(self) -> int | None:
         """The number of the first bulk import that does not answer yet; None if all do."""
-        return min((first for first, _ in self._wanted.values()), default=None)
+        return min((first for first, _ in list(self._wanted.values())), default=None)
+
+    def first_unbuilt_of(self, origin: str) -> int | None:
+        """The same for one zone."""
+        wanted = self._wanted.get(origin)
+        return None if wanted is None else wanted[0]
 
     def want(self, bulk: Bulk, contents: Contents) -> None:
-        """The zone of a bulk import has to be read anew."""
+        """The zone of a bulk import has to be read anew; `wake` begins with it."""
         if bulk.zone not in contents.radixes:
             return  # none of ours
         self._contents = contents
         first, _ = self._wanted.get(bulk.zone, (bulk.seq, 0))
         self._wanted[bulk.zone] = (first, bulk.seq)
-        self._wake.set()
 
     def note(self, change: Change) -> None:
         """A single change was applied; it is kept for the zone that is being read."""
@@ -71,17 +83,22 @@ class Rebuilds:
     def forget(self) -> None:
         """Everything was loaded anew: nothing is wanted, and what is being read is of no use."""
         self._wanted.clear()
-        self._origin = None
+        self._contents = self._origin = None
         self._noted = []
+
+    def wake(self) -> None:
+        """Something may be wanted."""
+        if self._wanted:
+            self._wake.set()
 
     async def run(self) -> None:
         """Reads what is wanted until it is cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._wanted:
+            while wanted := list(self._wanted):
                 try:
-                    await self._rebuild(next(iter(self._wanted)))
+                    await self._rebuild(wanted[0])
                 # As in the follower: whatever a damaged database hands up, it is tried again.
                 except Exception as error:  # noqa: BLE001
                     self._origin = None
@@ -93,9 +110,11 @@ class Rebuilds:
                     await asyncio.sleep(RETRY_S)
 
     async def _rebuild(self, origin: str) -> None:
-        contents = self._contents
-        assert contents is not None
-        self._origin, self._noted = origin, []
+        with self._lock:
+            contents = self._contents
+            if contents is None or origin not in self._wanted:
+                return  # forgotten meanwhile
+            self._origin, self._noted = origin, []
         reread = await asyncio.get_running_loop().run_in_executor(
             self._thread, self._source.reread, contents, origin
         )
@@ -104,19 +123,32 @@ class Rebuilds:
             self._bring(contents, reread, self._noted[at : at + SLICE_CHANGES])
             at += SLICE_CHANGES
             await asyncio.sleep(0)  # answers first
-        if self._origin != origin:
-            return  # forgotten meanwhile
-        noted, self._origin, self._noted = self._noted[at:], None, []
+        with self._lock:
+            if self._origin != origin:
+                return  # forgotten meanwhile
+            is_put = self._finish(contents, reread, origin, at)
+        if not is_put:
+            await asyncio.sleep(RETRY_S)
+
+    def _finish(self, contents: Contents, reread: Reread, origin: str, at: int) -> bool:
+        """Puts what was read in its place; False: it is of another file, or too much came."""
+        noted, self._origin, self._noted = self._noted, None, []
         first, last = self._wanted[origin]
-        if reread.last_seq < first or at + len(noted) > NOTED_CHANGES_MAX:
-            await asyncio.sleep(RETRY_S)  # another file, or too much: again
-            return
-        self._bring(contents, reread, noted)
+        if (
+            reread.identity != contents.identity
+            or reread.last_seq < first
+            or len(noted) > NOTED_CHANGES_MAX
+        ):
+            return False
+        self._bring(contents, reread, noted[at:])
         if reread.last_seq >= last:
             del self._wanted[origin]
+            built = last
         else:
             self._wanted[origin] = (last, last)  # another import came while this was read
-        self._put(origin, reread, min(last, reread.last_seq))
+            built = first
+        self._put(origin, reread, built)
+        return True
 
     def _bring(self, contents: Contents, reread: Reread, changes: list[Change]) -> None:
         """What was read already stays as it is: a change noted before may be older."""

@@ -6,6 +6,7 @@ Everything here blocks, and runs in a thread of the follower's.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ from dnsbl.store.database import (
 )
 from dnsbl.zone import image
 from dnsbl.zone.contents import Contents
-from dnsbl.zone.image import Stand
+from dnsbl.zone.image import Mark, Stand
 from dnsbl.zone.skipped import SkippedRows
 from dnsbl.zone.twin import AnyRadix
 
 FILE_CHECK_S: Final = 1.0  # how often the file's name is looked at, not only its contents
+WAIT_S: Final = 0.25  # for news, at a time
 PROGRESS_S: Final = 2.0  # between two lines in the log about a load
 # An image that so many changes came after is slower than reading everything.
 IMAGE_BEHIND_MAX: Final = 100_000
@@ -43,12 +45,14 @@ _log = structlog.get_logger()
 class Loaded:
     """All that the database holds at one position of the journal. ``reason``: why it was read.
 
-    ``stand`` is that of the image, where it came from one.
+    ``number`` counts the loads of a source. ``stand`` is that of the image,
+    where it came from one.
     """
 
     contents: Contents
     last_seq: int
     reason: str
+    number: int
     stand: Stand | None = None
 
 
@@ -62,8 +66,9 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """One zone as the database holds it at one position of the journal."""
+    """One zone as a database holds it at one position of its journal."""
 
+    identity: str
     radix: AnyRadix
     last_seq: int
 
@@ -95,7 +100,8 @@ class Source:
         self._data_version = 0
         self._last_seq = 0
         self._load_reason: str | None = START
-        self._stopped = False
+        self._loads = 0
+        self._stopped = threading.Event()
 
     def news(self, applied: int, limit: int) -> Loaded | News | None:
         """What is new beyond a number of the journal, at most so many changes; None: nothing.
@@ -111,9 +117,17 @@ class Source:
             self._give_up()
             raise
 
+    def wait(self, applied: int, limit: int, poll_s: float) -> Loaded | News | None:
+        """As `news`, but waits for it; None after WAIT_S, or when stopped. Raises StoreError."""
+        until = time.monotonic() + WAIT_S
+        while (found := self.news(applied, limit)) is None and time.monotonic() < until:
+            if self._stopped.wait(poll_s):
+                break
+        return found
+
     def stop(self) -> None:
-        """Ends a load that is under way, from any thread; many rows take minutes."""
-        self._stopped = True
+        """Ends a wait, or a load that is under way, from any thread; many rows take minutes."""
+        self._stopped.set()
 
     def close(self) -> None:
         """Closes the connection."""
@@ -166,6 +180,7 @@ class Source:
 
     def reread(self, contents: Contents, origin: str) -> Reread:
         """Reads one zone anew, of the database that bears the name now. Raises StoreError."""
+        self._file_checked_at = 0.0
         try:
             database = self._checked()
             with database.snapshot():
@@ -174,14 +189,23 @@ class Source:
         except BaseException:
             self._give_up()
             raise
-        return Reread(radix, position.last_seq)
+        return Reread(position.identity, radix, position.last_seq)
 
-    def stand(self, seq: int) -> Stand | None:
-        """What an image of the zones at that position stands for; None: it could not be told."""
-        if self._database is None:
+    def mark(self, load: int, seq: int | None = None) -> Mark | None:
+        """The mark of that position, or of the journal's end; None: it could not be told.
+
+        ``load`` is the number of the load that the zones answer by. Where another
+        followed it, the database is not the one that they came from. Raises StoreError.
+        """
+        if self._database is None or self._load_reason is not None or load != self._loads:
             return None
-        fingerprint = journal.fingerprint(self._database, seq)
-        return None if fingerprint is None else Stand(self._identity, seq, fingerprint)
+        with self._database.snapshot():
+            position = journal.position(self._database)
+            at = position.last_seq if seq is None else seq
+            fingerprint = journal.fingerprint(self._database, at)
+        if fingerprint is None or position.identity != self._identity:
+            return None
+        return Mark(at, fingerprint)
 
     def _from_image(
         self, database: Database, position: journal.Position, reason: str
@@ -190,15 +214,23 @@ class Source:
         if self._image is None or reason != START:
             return None
         contents = Contents(self._configs, self._skipped)
-        stand = image.read(self._image, contents)
-        if stand is None:
+        found = image.find(self._image, contents)
+        if found is None:
             return None
-        stale = _stale(database, position, stand)
+        stand = found.stand
+        stale = _stale(database, position, stand, self._now())
         if stale is not None:
             _log.info("image_stale", file=str(self._image), reason=stale)
             return None
+        try:
+            found.fill(contents)
+        except ValueError as error:
+            _log.warning("image_unusable", file=str(self._image), error=str(error))
+            return None
         contents.serials = self._serials(database, contents)
-        return Loaded(contents, stand.seq, "image", stand)
+        contents.identity = position.identity
+        self._loads += 1
+        return Loaded(contents, stand.begun.seq, "image", self._loads, stand)
 
     def _serials(self, database: Database, contents: Contents) -> dict[str, int]:
         serials = journal.serials(database)
@@ -213,7 +245,9 @@ class Source:
         for origin, rows in journal.rows_elsewhere(database, contents.radixes).items():
             _log.warning("zone_not_served", zone=origin, rows=rows)
         contents.serials = self._serials(database, contents)
-        return Loaded(contents, position.last_seq, reason)
+        contents.identity = position.identity
+        self._loads += 1
+        return Loaded(contents, position.last_seq, reason, self._loads)
 
     def _chunks(self, database: Database) -> Callable[[str, journal.Kind], Iterator[bytes]]:
         """The rows of a zone, with a line in the log now and then, until `stop`."""
@@ -223,7 +257,7 @@ class Source:
         def chunks(origin: str, kind: journal.Kind) -> Iterator[bytes]:
             nonlocal told_at, rows
             for chunk in journal.chunks(database, origin, kind):
-                if self._stopped:
+                if self._stopped.is_set():
                     raise StoreError(f"{self._path}: was not read to its end")
                 yield chunk
                 rows += chunk.count(b"\n") + 1
@@ -261,19 +295,24 @@ class Source:
         return status.st_dev, status.st_ino
 
 
-def _stale(database: Database, position: journal.Position, stand: Stand) -> str | None:
-    """Why the journal does not lead on from what an image stands for."""
-    if stand.identity != position.identity:
-        return "another_database"
-    if stand.seq > position.last_seq:
-        return "older_copy"
-    if journal.fingerprint(database, stand.seq) != stand.fingerprint:
-        return "another_history"  # or its row was pruned
-    if position.last_seq - stand.seq > IMAGE_BEHIND_MAX:
-        return "far_behind"
-    if journal.has_bulk(database, stand.seq):
-        return "bulk_import"
-    return None
+def _stale(database: Database, position: journal.Position, stand: Stand, now: float) -> str | None:
+    """Why the journal does not lead on from what an image stands for; None if it does."""
+
+    def differs(mark: Mark) -> bool:
+        return journal.fingerprint(database, mark.seq) != mark.fingerprint
+
+    begun, ended = stand.begun, stand.ended
+    reasons: tuple[tuple[str, Callable[[], bool]], ...] = (
+        ("another_database", lambda: stand.identity != position.identity),
+        ("older_copy", lambda: ended.seq > position.last_seq),
+        ("journal_pruned", lambda: begun.seq < position.first_seq),
+        ("another_history", lambda: differs(begun) or differs(ended)),
+        ("far_behind", lambda: position.last_seq - begun.seq > IMAGE_BEHIND_MAX),
+        ("bulk_import", lambda: journal.has_bulk(database, begun.seq)),
+        # What had expired by the other time may not have by this one.
+        ("clock_went_back", lambda: stand.latest > now),
+    )
+    return next((reason for reason, holds in reasons if holds()), None)
 
 
 def _changes(database: Database, position: journal.Position, applied: int, limit: int) -> News:

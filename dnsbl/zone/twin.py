@@ -5,6 +5,7 @@ The two are the same to whoever uses them; tests run on both.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
@@ -16,7 +17,9 @@ from dnsbl.zone import radix as pure
 _compiled: Callable[[Iterable[str]], AnyRadix] | None = None
 _missing = f"{native.PURE_VARIABLE} asks for it"
 if native.wanted:
-    try:
+    try:  # all of it: each part is optional to set-up
+        for _part in ("answer", "drain", "gate", "image"):
+            importlib.import_module(f"dnsbl.native.{_part}")
         from dnsbl.native.radix import Radix as _Compiled
     except ImportError as error:  # no compiler at set-up, or another Python since
         _missing = str(error)

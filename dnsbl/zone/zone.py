@@ -60,11 +60,12 @@ class Zone:
         if self._mirror is not None:
             self._mirror.set_serial(self.config.origin, serial)
 
-    def swap(self, radix: AnyRadix, serial: int) -> None:
-        """Answers from that radix from now on."""
-        self._radix, self._serial = radix, serial
+    def swap(self, radix: AnyRadix, serial: int) -> AnyRadix:
+        """Answers from that radix from now on; gives the one before."""
+        old, self._radix, self._serial = self._radix, radix, serial
         if self._mirror is not None:
             self._mirror.attach(self.config.origin, radix, serial)
+        return old
 
     def mirror_to(self, mirror: Mirror) -> None:
         """From now on the mirror hears of every change."""

@@ -18,12 +18,12 @@ from dnsbl.network import Network, parse
 from dnsbl.verdict import Entry
 from dnsbl.zone import image
 from dnsbl.zone.contents import Contents
-from dnsbl.zone.image import DIGEST_BYTES, Stand
+from dnsbl.zone.image import DIGEST_BYTES, Draft, Mark, Stand
 from dnsbl.zone.skipped import SkippedRows
 from dnsbl.zone.twin import AnyRadix
 
 CATEGORIES = ("spam", "policy")
-STAND = Stand("identity", 1_800_000_000, "fingerprint")
+STAND = Stand("identity", Mark(1_800_000_000, "one"), Mark(1_800_000_007, "another"), 1.5e9)
 POLICY = '[category.policy]\nanswer = "127.0.0.3"\ntext = "$"\n'
 
 
@@ -84,6 +84,23 @@ def contents(house: House) -> Contents:
     """Empty ones, of a zone with both categories."""
     house.write_zone(ZONE_TEXT + POLICY)
     return Contents(house.config.zones, SkippedRows())
+
+
+def write(path: Path, *held: Entry) -> None:
+    """An image of one zone with those entries."""
+    draft = Draft(path)
+    draft.add({"bl.example": filled(list(held))})
+    draft.finish(STAND)
+    draft.close()
+
+
+def read(path: Path, contents: Contents) -> Stand | None:
+    """What it stands for, and the contents filled; None where it is of no use."""
+    found = image.find(path, contents)
+    if found is None:
+        return None
+    found.fill(contents)
+    return found.stand
 
 
 @pytest.fixture
@@ -150,25 +167,39 @@ def test_changes_between_pieces_lose_nothing_else() -> None:
 
 def test_image_is_what_it_stands_for(path: Path, contents: Contents) -> None:
     """Reading gives the stand that was written, and fills the zones."""
-    image.write(path, STAND, {"bl.example": filled(some_entries())})
+    write(path, *some_entries())
 
-    assert image.read(path, contents) == STAND
+    assert read(path, contents) == STAND
+    assert contents.latest == STAND.latest
     assert list(contents.radixes["bl.example"]) == list(filled(some_entries()))
     assert [item.name for item in path.parent.glob("*.new")] == []
     assert path.stat().st_mode & 0o007 == 0
 
 
+def test_unfinished_image_is_taken_away(path: Path, contents: Contents) -> None:
+    """And the one that was there stays."""
+    write(path, *some_entries()[:5])
+    draft = Draft(path)
+    draft.add({"bl.example": filled(some_entries())})
+
+    draft.close()
+
+    assert [item.name for item in path.parent.glob(".*.new")] == []
+    assert read(path, contents) == STAND
+    assert len(contents.radixes["bl.example"]) == 5
+
+
 def test_missing_image_is_no_trouble(path: Path, contents: Contents) -> None:
     """A first start has none, and says nothing of it."""
     with structlog.testing.capture_logs() as logs:
-        assert image.read(path, contents) is None
+        assert read(path, contents) is None
 
     assert logs == []
 
 
 def test_any_flipped_octet_is_noticed(path: Path, house: House, contents: Contents) -> None:
     """Wherever it is, also in the digest itself."""
-    image.write(path, STAND, {"bl.example": filled(some_entries()[:50])})
+    write(path, *some_entries()[:50])
     sound = path.read_bytes()
     chance = random.Random(3)
     places = {*range(64), *range(len(sound) - 40, len(sound))}
@@ -178,29 +209,29 @@ def test_any_flipped_octet_is_noticed(path: Path, house: House, contents: Conten
         damaged = bytearray(sound)
         damaged[place] ^= 1 << chance.randrange(8)
         path.write_bytes(damaged)
-        assert image.read(path, Contents(house.config.zones, SkippedRows())) is None
+        assert read(path, Contents(house.config.zones, SkippedRows())) is None
     path.write_bytes(sound)
-    assert image.read(path, contents) == STAND
+    assert read(path, contents) == STAND
 
 
 def test_image_cut_anywhere_is_noticed(path: Path, house: House) -> None:
     """A disk that filled up, a machine that lost power: from nothing to all but one octet."""
-    image.write(path, STAND, {"bl.example": filled(some_entries()[:50])})
+    write(path, *some_entries()[:50])
     sound = path.read_bytes()
     chance = random.Random(4)
 
     for size in {0, 1, 13, 14, 18, 60, len(sound) - 1, *chance.sample(range(len(sound)), 100)}:
         path.write_bytes(sound[:size])
-        assert image.read(path, Contents(house.config.zones, SkippedRows())) is None
+        assert read(path, Contents(house.config.zones, SkippedRows())) is None
 
 
 def test_image_of_other_categories_is_not_used(path: Path, house: House) -> None:
     """Bits mean categories by their order: another order, or one more, is another image."""
-    image.write(path, STAND, {"bl.example": filled(some_entries()[:50])})
+    write(path, *some_entries()[:50])
     house.write_zone(ZONE_TEXT)
 
     with structlog.testing.capture_logs() as logs:
-        assert image.read(path, Contents(house.config.zones, SkippedRows())) is None
+        assert read(path, Contents(house.config.zones, SkippedRows())) is None
 
     assert "other zones or categories" in logs[0]["error"]
 
@@ -243,7 +274,7 @@ HOSTILE = [
 
 def test_digest_is_of_everything_before_it(path: Path) -> None:
     """So that another program can check an image too."""
-    image.write(path, STAND, {"bl.example": filled([])})
+    write(path)
     octets = path.read_bytes()
 
     digest = hashlib.blake2b(octets[:-DIGEST_BYTES], digest_size=DIGEST_BYTES).digest()

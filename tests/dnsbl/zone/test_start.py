@@ -19,6 +19,8 @@ from dnsbl.store.database import Database, open_writer
 from dnsbl.store.listings import Listing
 from dnsbl.zone import images, source
 from dnsbl.zone.follow import Follower
+from dnsbl.zone.image import Draft, Stand
+from dnsbl.zone.source import Loaded
 from dnsbl.zone.zone import Zone, Zones
 
 ZONE = "bl.example"
@@ -41,25 +43,26 @@ def add(database: Database, network: Network) -> None:
 class Started:
     """A follower that has loaded, and how."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, at: float) -> None:
         self.zones = Zones(house.config.zones)
         self.zone: Zone = next(iter(self.zones))
         data = house.config.data
-        self.follower = Follower(data.database, self.zones, now=lambda: NOW, image=data.image)
+        self.follower = Follower(data.database, self.zones, now=lambda: at, image=data.image)
         images_of = self.follower._images  # noqa: SLF001  # when it writes is not for others to say
         assert images_of is not None
         self.images = images_of
+        self.at = at
         self.reasons: list[str] = []
         self.events: list[str] = []
 
     def listed(self, network: Network) -> bool:
-        return bool(self.zone.decide(network, NOW))
+        return bool(self.zone.decide(network, self.at))
 
 
 @contextlib.asynccontextmanager
-async def started(house: House) -> AsyncIterator[Started]:
+async def started(house: House, at: float = NOW) -> AsyncIterator[Started]:
     """Loads, and stops in order at the end."""
-    now = Started(house)
+    now = Started(house, at)
     with structlog.testing.capture_logs() as logs:
         await now.follower.load()
     now.events = [line["event"] for line in logs]
@@ -214,6 +217,134 @@ async def test_another_history_with_the_same_numbers_is_noticed(
         assert again.reasons == ["another_history", "start"]
         assert again.listed(THIRD)
         assert not again.listed(SECOND)
+
+
+async def image_with_more(now: Started, path: Path, between: Callable[[], None]) -> None:
+    """Writes an image while something is committed, and applied, in the middle of it."""
+    begun = await now.images._begin()  # noqa: SLF001  # the moments in between are the point here
+    assert begun is not None
+    between()
+    await now.follower.load()
+    draft = Draft(path)
+    draft.add(begun.contents.radixes)
+    ended = await now.images._end(begun)  # noqa: SLF001
+    assert ended is not None
+    stand = Stand(begun.contents.identity, begun.mark, ended, begun.contents.latest)
+    draft.finish(stand)
+
+
+async def test_what_an_image_holds_beyond_its_beginning_must_be_in_the_database(
+    house: House, database: Database, tmp_path: Path
+) -> None:
+    """A copy of the database from while the image was written lacks what came into it later."""
+    add(database, FIRST)
+    copied, kept = tmp_path / "copy.sqlite3", tmp_path / "kept.image"
+
+    def between() -> None:
+        database.db.execute("VACUUM INTO ?", [str(copied)])
+        add(database, SECOND)
+
+    async with started(house) as now:
+        await image_with_more(now, kept, between)
+    database.close()
+    replace(house.config.data.database, copied)
+    shutil.copy(kept, house.config.data.image)
+
+    async with started(house) as again:
+        assert again.reasons == ["older_copy", "start"]
+        assert not again.listed(SECOND)
+        assert again.listed(FIRST)
+
+
+async def test_image_with_what_came_while_it_was_written_is_used(
+    house: House, database: Database, tmp_path: Path
+) -> None:
+    """Where the database has it too."""
+    add(database, FIRST)
+    kept = tmp_path / "kept.image"
+
+    async with started(house) as now:
+        await image_with_more(now, kept, lambda: add(database, SECOND))
+    shutil.copy(kept, house.config.data.image)
+
+    async with started(house) as again:
+        assert again.reasons == ["image"]
+        assert again.listed(SECOND)
+
+
+async def test_no_image_is_made_of_one_database_and_marked_by_another(
+    house: House, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was replaced just before the stop, and was read but not answered by."""
+    monkeypatch.setattr(source, "FILE_CHECK_S", 0.0)
+    add(database, FIRST)
+    copied = tmp_path / "copy.sqlite3"
+    database.db.execute("VACUUM INTO ?", [str(copied)])
+    with contextlib.closing(open_writer(copied)) as fork:
+        for number in range(9):
+            add(fork, Network(4, 0xC6336400 | number, 32))
+        fork.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    add(database, SECOND)
+
+    async with started(house) as now:
+        await now.images.write()
+        before = house.config.data.image.read_bytes()
+        database.close()
+        path = house.config.data.database
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        copied.replace(path)
+        reading = now.follower._source  # noqa: SLF001  # as a stop comes while it reads
+        assert isinstance(reading.news(now.follower.read_seq, 10), Loaded)
+
+    assert house.config.data.image.read_bytes() == before
+    async with started(house) as again:
+        assert again.reasons == ["another_history", "start"]
+        assert not again.listed(SECOND)
+
+
+async def test_clock_that_went_back_makes_an_image_stale(house: House, database: Database) -> None:
+    """What had expired by the clock of that day has not by this one."""
+    listings.add(database, Listing(ZONE, FIRST, "spam", listed_at=NOW, expires_at=NOW + 3600))
+    add(database, SECOND)
+    async with started(house, at=NOW + 86_400) as ahead:
+        assert not ahead.listed(FIRST)
+
+    async with started(house) as again:
+        assert again.reasons == ["clock_went_back", "start"]
+        assert again.listed(FIRST)
+
+
+async def test_image_behind_a_pruned_journal_is_stale(stopped: House, database: Database) -> None:
+    """The rows that lead on from it are gone."""
+    add(database, SECOND)
+    database.change("DELETE FROM journal WHERE seq < ?", journal.position(database).last_seq)
+
+    async with started(stopped) as again:
+        assert again.reasons == ["journal_pruned", "start"]
+        assert again.listed(SECOND)
+
+
+async def test_image_that_fails_ends_nothing(
+    house: House, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is: it decides nothing."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError("no room")
+
+    add(database, FIRST)
+    async with started(house) as now:
+        monkeypatch.setattr(Draft, "add", fail)
+        with structlog.testing.capture_logs() as logs:
+            await now.images.write()
+            await now.images.write()
+
+        assert [(line["event"], line["error"]) for line in logs] == [
+            ("image_unwritable", "no room")
+        ]
+        assert now.listed(FIRST)
+    assert list(house.config.data.directory.glob(".*.new")) == []
 
 
 async def test_image_before_a_bulk_import_is_stale(stopped: House, database: Database) -> None:
