@@ -285,7 +285,13 @@ CREATE INDEX journal_by_network ON journal (network);
 
 @MIGRATIONS(name="0002_bulk_imports")
 def _bulk_imports(db: SqliteUtils) -> None:
-    db.executescript(_BULK)
+    # An operator's own views and triggers may name the journal, which is gone for a moment: the
+    # renaming must not look into them.
+    db.execute("PRAGMA legacy_alter_table = ON")
+    try:
+        db.executescript(_BULK)
+    finally:
+        db.execute("PRAGMA legacy_alter_table = OFF")
     db.executescript(journal_triggers("listings", "listing", LISTING_COLUMNS, NOT_IN_BULK))
     db.executescript(journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
 

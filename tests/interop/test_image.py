@@ -37,6 +37,7 @@ def test_the_steps_of_the_dockerfile_work_in_a_clean_folder(
 ) -> None:
     """The steps, run one by one, end with a command that serves DNS and the portal's pages."""
     tool("git")
+    tool("cc")  # which the image's first stage installs
     done = subprocess.run(
         [PROJECT / ".ci" / "dockerfile", tmp_path / "image"],
         capture_output=True, text=True, timeout=280, check=False,

@@ -430,3 +430,20 @@ async def test_stop_under_a_flood_ends(zones: Zones, monkeypatch: pytest.MonkeyP
 
     with client:
         assert len(waiting(client)) == 20
+
+
+async def test_stop_under_a_flood_ends_for_the_compiled_twin_too(
+    zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whole batches: the one in which the bound is reached is the last."""
+    twins.compiled("drain")
+    monkeypatch.setattr("dnsbl.server.drain.STOP_MESSAGES_MAX", COMPILED_BATCH)
+    responder = twins.responder("compiled", zones)
+
+    with served("127.0.0.1", responder) as port:
+        client = client_of(port)
+        for number in range(BURST):
+            client.send(query(message_id=number))
+
+    with client:
+        assert len(waiting(client)) == 2 * COMPILED_BATCH

@@ -107,3 +107,23 @@ def test_triggers_go_on_after_the_migration(path: Path) -> None:
         *[("listing", "added")] * 3, ("listing", "changed"), ("exclusion", "added"),
         ("listing", "removed"), ("listing", "removed"), ("listing", "added"),
     ]  # fmt: skip
+
+
+def test_an_operators_own_view_and_trigger_stay(path: Path) -> None:
+    """What else the file holds and names the journal goes through the migration, and works."""
+    own = """
+        CREATE TABLE told (network TEXT);
+        CREATE VIEW recent AS SELECT seq, network FROM journal ORDER BY seq DESC LIMIT 10;
+        CREATE TRIGGER tell AFTER DELETE ON listings BEGIN
+            INSERT INTO told SELECT network FROM journal WHERE network = OLD.network LIMIT 1;
+        END;
+    """
+    write(path, own)
+    open_writer(path).close()
+    write(path, HISTORY)
+
+    with closing(sqlite3.connect(path)) as connection:
+        recent = connection.execute("SELECT network FROM recent").fetchall()
+        told = connection.execute("SELECT * FROM told").fetchall()
+    assert recent[0] == ("192.0.2.2/32",)
+    assert told == [("192.0.2.2/32",)]

@@ -41,3 +41,22 @@ def test_the_pure_twin_serves_where_it_is_wanted() -> None:
     )
 
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_a_part_that_is_missing_makes_the_pure_twin_serve() -> None:
+    """Each part is optional to set-up: all of them are there, or none is used."""
+    for part in ("answer", "drain", "gate", "image", "radix"):
+        program = (
+            f"import sys; sys.modules['dnsbl.native.{part}'] = None\n"
+            "from dnsbl.zone.fast import fast_paths\n"
+            "from dnsbl.zone.twin import COMPILED, MISSING\n"
+            "from dnsbl.zone.zone import Zones\n"
+            "assert not COMPILED and MISSING\n"
+            "assert fast_paths(Zones(()), 1) == [None]"
+        )
+
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        )
+
+        assert done.stderr == ""
