@@ -69,8 +69,10 @@ check: lint types
 	$(MAKE) test
 	$(MAKE) test-pure
 
+# The product as it is installed, without what only development needs.
 bench: $(VENV)/.set-up-bench
-	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+	$(MAKE) install PREFIX=build/bench/installed
+	DNSBL_PRODUCT=$(CURDIR)/build/bench/installed/bin/dnsbl $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 bench-quick: $(VENV)/.set-up-bench
 	$(BIN)/python -m benchmarks --quick $(BENCH_ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ FOLDER: Final = Path(__file__).resolve().parent
 PROJECT: Final = FOLDER.parent
 
 PACKAGES: Final = {"dnsperf": "dnsperf", "rbldnsd": "rbldnsd", "cc": "gcc and libc6-dev"}
+PRODUCT_VARIABLE: Final = "DNSBL_PRODUCT"
 ADMIN_FOLDERS: Final = ("/usr/sbin", "/usr/local/sbin")  # not on every PATH
 COMPILE: Final = ("-O2", "-Wall", "-Wextra", "-pthread")
 
@@ -33,8 +35,12 @@ def program(name: str) -> str:
 
 
 def product() -> str:
-    """The product's own command, of the environment that runs this."""
-    command = Path(sys.executable).with_name("dnsbl")
+    """The product's own command: the one that DNSBL_PRODUCT names, or of the running environment.
+
+    The environment that draws the plot has libraries that sqlite-utils loads where they are there;
+    they would be counted as the product's memory.
+    """
+    command = Path(os.environ.get(PRODUCT_VARIABLE) or Path(sys.executable).with_name("dnsbl"))
     if not command.exists():
         raise MissingProgramError(f"{command} is not there: run `make setup`.")
     return str(command)
