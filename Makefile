@@ -26,9 +26,11 @@ $(VENV)/.set-up: pyproject.toml setup.py constraints.txt $(NATIVE)
 	$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.set-up-dev: $(VENV)/.set-up
+# Holds all of the other, so that a first `make test` compiles once.
+$(VENV)/.set-up-dev: pyproject.toml setup.py constraints.txt $(NATIVE)
+	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+	@touch $(VENV)/.set-up $@
 
 $(VENV)/.set-up-bench: $(VENV)/.set-up-dev
 	$(PIP) install --constraint constraints.txt --editable '.[bench]'

@@ -41,4 +41,7 @@ def extensions() -> list[Any]:
     return cythonize(found, build_dir="build/cython", compiler_directives={"language_level": "3"})
 
 
-setup(ext_modules=extensions())
+setup(
+    ext_modules=extensions(),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
+)
