@@ -16,6 +16,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy
 
+from dnsbl.native.decimal cimport read_decimal
+
 from dnsbl.formats.plain import LINE_OCTETS_MAX as _LINE_OCTETS_MAX
 
 cdef enum:
@@ -62,20 +64,6 @@ cdef void _fill_tables() except *:
         _fill(&_length_texts[<size_t>rank], str(length))
 
 _fill_tables()
-
-
-cdef inline const uint8_t* _number(const uint8_t* at, const uint8_t* end,
-                                   uint32_t most, uint32_t* number) noexcept nogil:
-    """Reads a decimal number up to `most`, without zeros before it; where it ends, or NULL."""
-    cdef const uint8_t* start = at
-    cdef uint32_t value = 0
-    while at < end and 48 <= at[0] <= 57 and at - start < 4:
-        value = 10 * value + at[0] - 48
-        at += 1
-    if at == start or at - start > 3 or value > most or (start[0] == 48 and at - start > 1):
-        return NULL
-    number[0] = value
-    return at
 
 
 cdef inline bint _is_said_no_more(const uint8_t* at, const uint8_t* end) noexcept nogil:
@@ -163,11 +151,11 @@ cdef class Prefixes:
                 if at == end or at[0] != 46:
                     return False
                 at += 1
-            at = _number(at, end, 255, &octets[index])
+            at = read_decimal(at, end, 255, &octets[index])
             if at == NULL:
                 return False
         if at < end and at[0] == 47:
-            at = _number(at + 1, end, 32, &length)
+            at = read_decimal(at + 1, end, 32, &length)
             if at == NULL or length == 0:
                 return False
         if not _is_said_no_more(at, end):

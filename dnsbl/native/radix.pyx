@@ -5,17 +5,20 @@ A radix is built by one thread. Once a `Gate` guards it, other threads read it
 without the interpreter lock, and each change takes the gate.
 """
 
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, uint8_t, uint32_t, uint64_t
 
+from dnsbl.native.addresses cimport address_value
+from dnsbl.native.bits cimport Bits
+from dnsbl.native.blocks cimport Block, block_key
+from dnsbl.native.expiry cimport drop_due4, drop_due6
 from dnsbl.native.gate cimport Gate
 from dnsbl.native.ipv4 cimport (
-    COVERING4_MAX, RUNS, address_value, covering4, drop_due4, get4, listed_below4, put4,
-    range_length, tree4_free, tree4_new,
+    RUNS, covering4, get4, listed_below4, put4, tree4_free, tree4_new,
 )
 from dnsbl.native.ipv6 cimport (
-    COVERING6_MAX, Bits, Block, covering6, drop_due6, get6, listed_below6, masked6, put6,
-    tree6_free, tree6_new,
+    COVERING6_MAX, covering6, get6, listed_below6, put6, tree6_free, tree6_new,
 )
+from dnsbl.native.ranges cimport range_length
 from dnsbl.native.rows cimport Loader, load_chunk, load_pending, loader_free, loader_new
 from dnsbl.native.values cimport (
     CATEGORIES_MAX, NO_MEMORY, NO_VALUE, TIMES, Entries, intern, release, unpack, values_free,
@@ -208,15 +211,12 @@ cdef class Radix:
         cdef unsigned int at, length
         cdef uint32_t index, place
         cdef Block* block
-        cdef Bits bits
         for at in range(self.ipv6.lengths_count):
             length = self.ipv6.lengths[at]
             for index in range(self.ipv6.sets[length].count):
                 block = self.ipv6.sets[length].blocks[index]
                 for place in range(block.count):
-                    bits.high = block.high[place]
-                    bits.low = 0 if block.low == NULL else block.low[place]
-                    found.append((_joined(bits), length, block.values[place]))
+                    found.append((_joined(block_key(block, place)), length, block.values[place]))
         for whole, length_, value in sorted(found):
             entries = []
             self._tell(entries, value, Network(_IPV6, whole, length_))

@@ -1,6 +1,6 @@
 """Reads rows of the database, as text, straight into a tree."""
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from dnsbl.native.ipv4 cimport Tree4
 from dnsbl.native.ipv6 cimport Tree6

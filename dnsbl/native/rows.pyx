@@ -8,12 +8,13 @@ run at once. A row that is not canonical, or of no category that the zone has,
 is left to Python, which says what is wrong with it.
 """
 
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcmp, memset
 
+from dnsbl.native.bits cimport Bits
 from dnsbl.native.ipv4 cimport Tree4, fill4, get4, put4
-from dnsbl.native.ipv6 cimport Bits, Tree6, get6, put6
+from dnsbl.native.ipv6 cimport Tree6, get6, put6
 from dnsbl.native.text cimport parse4, parse6
 from dnsbl.native.values cimport (
     NO_MEMORY, NO_VALUE, Values, intern_one, release, retain, union_of,

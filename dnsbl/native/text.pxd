@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint32_t
 
-from dnsbl.native.ipv6 cimport Bits
+from dnsbl.native.bits cimport Bits
 
 cdef enum:
     TEXT4_MAX = 15   # 255.255.255.255

@@ -5,10 +5,11 @@ The twin of `dnsbl.network`: what is written here is what `Network.address_text`
 says, and what is read is what `parse_canonical` takes, to the letter.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
-from dnsbl.native.ipv6 cimport Bits, masked6
+from dnsbl.native.bits cimport Bits, masked6
+from dnsbl.native.decimal cimport read_decimal
 
 cdef extern from "<arpa/inet.h>" nogil:
     int AF_INET6
@@ -54,7 +55,7 @@ cdef inline uint8_t _hex(unsigned int nibble) noexcept nogil:
 cdef size_t format6(Bits bits, uint8_t* text) noexcept nogil:
     """Writes an IPv6 address as RFC 5952 §4 has it, at most TEXT6_MAX characters; how many."""
     cdef uint16_t groups[GROUPS]
-    cdef int index, length, run = 0, longest = 1, start = -1, shift
+    cdef int index, run = 0, longest = 1, start = -1, shift
     cdef size_t size = 0
     cdef bint begun
     for index in range(GROUPS):
@@ -85,24 +86,6 @@ cdef size_t format6(Bits bits, uint8_t* text) noexcept nogil:
     return size
 
 
-cdef inline const uint8_t* _number(const uint8_t* text, const uint8_t* end, unsigned int largest,
-                                   unsigned int* number) noexcept nogil:
-    """Reads a decimal without zeros before it; what follows it, NULL where there is none."""
-    cdef unsigned int value
-    if text == end or text[0] < 48 or text[0] > 57:
-        return NULL
-    value = text[0] - 48
-    text += 1
-    if value:
-        while text < end and 48 <= text[0] <= 57:
-            value = value * 10 + text[0] - 48
-            if value > largest:
-                return NULL
-            text += 1
-    number[0] = value
-    return text
-
-
 cdef bint parse4(const uint8_t* text, size_t size, uint32_t* bits,
                  unsigned int* length) noexcept nogil:
     """Whether the text is an IPv4 network as the database holds it, /1 to /32; and which."""
@@ -110,12 +93,12 @@ cdef bint parse4(const uint8_t* text, size_t size, uint32_t* bits,
     cdef unsigned int octet = 0, index
     cdef uint32_t found = 0
     for index in range(4):
-        text = _number(text, end, 255, &octet)
+        text = read_decimal(text, end, 255, &octet)
         if text == NULL or text == end or text[0] != (46 if index < 3 else 47):
             return False
         text += 1
         found = found << 8 | octet
-    text = _number(text, end, 32, length)
+    text = read_decimal(text, end, 32, length)
     if text != end or length[0] == 0:
         return False
     bits[0] = found
@@ -138,7 +121,7 @@ cdef bint parse6(const uint8_t* text, size_t size, Bits* bits,
         slash += 1
     if slash == size:
         return False
-    after = _number(text + slash + 1, end, 128, length)
+    after = read_decimal(text + slash + 1, end, 128, length)
     if after != end or length[0] == 0:
         return False
     memcpy(copied, text, slash)

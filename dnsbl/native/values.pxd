@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Interned values: what is listed or excluded at one network, by category and time."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -45,3 +46,8 @@ cdef void unpack(const Values* values, uint32_t value, Entries* entries) noexcep
 cdef unsigned int entry_count(const Values* values, uint32_t value) noexcept nogil
 cdef void retain(Values* values, uint32_t value, uint64_t times) noexcept nogil
 cdef void release(Values* values, uint32_t value, uint64_t times) noexcept nogil
+
+
+cdef inline bint has_listing(const Values* values, uint32_t value) noexcept nogil:
+    """Whether anything is listed by the value; not by NO_VALUE."""
+    return value != NO_VALUE and values.held[value].lists != 0

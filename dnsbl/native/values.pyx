@@ -14,9 +14,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-cdef extern from *:
-    int popcount "__builtin_popcountll"(unsigned long long) noexcept nogil
-    int lowest_bit "__builtin_ctzll"(unsigned long long) noexcept nogil
+from dnsbl.native.bits cimport lowest_bit, popcount
 
 cdef enum:
     PLACES_FIRST = 64
