@@ -78,7 +78,9 @@ cdef class Radix:
             raise MemoryError
 
     def __dealloc__(self):
-        cdef bint large = self.ipv4 != NULL and self.ipv4.entries > LARGE
+        cdef bint large = False
+        if self.ipv4 != NULL and self.ipv6 != NULL:
+            large = self.ipv4.entries + self.ipv6.entries > LARGE
         with nogil:
             tree4_free(self.ipv4)
             tree6_free(self.ipv6)
