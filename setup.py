@@ -15,7 +15,7 @@ from typing import Any
 
 from setuptools import Extension, setup
 
-COMPILE = ["-O3", "-fno-strict-aliasing", "-Wno-unused-function"]
+COMPILE = ["-O2", "-fno-strict-aliasing", "-Wno-unused-function"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 # Without optimization: it takes a fifth of the time to compile, and hides no access.
 SANITIZE_COMPILE = ["-O0", "-g1", "-w", "-fno-omit-frame-pointer", *SANITIZE]
