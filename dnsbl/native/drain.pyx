@@ -9,12 +9,12 @@ Every datagram ends as answered, declined or dropped, and each drop is counted.
 """
 
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from dnsbl.native.answer cimport (
     ANSWERED, DECLINED, DROPPED_RESPONSE, DROPPED_SHORT, REPLY_OCTETS_MAX, TRUNCATED, TYPE_SLOTS,
-    Answerer, Fate, Query, prefetch_first, prefetch_second, type_slot,
+    Answerer, Query, prefetch_first, prefetch_second, type_slot,
 )
 
 from dnsbl.native.answer import TYPES
