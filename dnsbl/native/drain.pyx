@@ -25,7 +25,6 @@ cdef extern from * nogil:
     #define _GNU_SOURCE
     #endif
     #include <netinet/in.h>
-    #include <poll.h>
     #include <sys/socket.h>
     #include <time.h>
 
@@ -78,12 +77,6 @@ cdef extern from * nogil:
     int clock_gettime(int clock, timespec* time)
     int CLOCK_REALTIME
     int CLOCK_MONOTONIC
-    struct pollfd:
-        int fd
-        short events
-        short revents
-    int ppoll(pollfd* files, unsigned long count, const timespec* timeout, const void* signals)
-    short POLLIN
     int MSG_DONTWAIT
     int MSG_WAITFORONE
     int MSG_TRUNC
