@@ -123,8 +123,10 @@ cdef int64_t _nanoseconds() noexcept nogil:
 
 
 cdef class Drain:
-    """Drains one bound socket that does not block; of one thread.
+    """Drains one bound socket; of one thread.
 
+    One that blocks needs a timeout for receiving, which is how long `run` waits
+    for queries that come close together; one that does not is never waited for.
     ``reader`` is the worker's number in the answerer's gate. ``packet_info``:
     the socket is bound to any address, and tells which one was asked.
     """
@@ -194,9 +196,9 @@ cdef class Drain:
                 elif waits:
                     break
                 now = _nanoseconds()
-                waits = near and now - begun < TURN_NS
-                if received < BUSY and not waits:
+                if now - begun >= TURN_NS or (received < BUSY and not near):
                     break
+                waits = near
             self._ended = now
         return self._left_count, received == BATCH
 

@@ -13,7 +13,7 @@ from dnsbl.server.udp import STOP_MESSAGES_MAX, asks_packet_info
 from dnsbl.zone.fast import FastPath
 
 WAIT_US: Final = 1_000  # by the kernel's clock, so 4 to 8 ms on some machines
-BATCHES_MAX: Final = 8  # about 3 ms; then timers, TCP and the follower have their turn
+BATCHES_MAX: Final = 64  # before that, two milliseconds are over, and others have their turn
 
 
 class DrainServer:
