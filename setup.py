@@ -34,11 +34,13 @@ def extensions() -> list[Any]:
             [str(source)],
             extra_compile_args=SANITIZE_COMPILE if sanitize else COMPILE,
             extra_link_args=SANITIZE if sanitize else [],
-            optional=not sanitize,
         )
         for source in sorted(Path("dnsbl/native").glob("*.pyx"))
     ]
-    return cythonize(found, build_dir="build/cython", compiler_directives={"language_level": "3"})
+    made = cythonize(found, build_dir="build/cython", compiler_directives={"language_level": "3"})
+    for extension in made:
+        extension.optional = not sanitize  # only now: cythonize passes it over
+    return made
 
 
 setup(
