@@ -1,6 +1,7 @@
 # make run    sets everything up and serves dnsbl.toml
+# make setup  sets up alone; setup-dev: with what tests and checks need; clean: takes it away
 # make test   passes the tests
-# make check  lint, types, import directions, then the tests
+# make check  lint, types, import directions, then the tests (make lint, make types: those alone)
 # make test-pure  passes them where the compiled twins are not used, though built
 # make fuzz   the twins against each other: SECONDS=600, COUNT=1000000, SEED=1, TARGETS=answers
 # make sanitize   the compiled twins under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -19,17 +20,22 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 setup: $(VENV)/.set-up
 setup-dev: $(VENV)/.set-up-dev
 
+# Nothing where the compiled path was built.
+SAY_PATH = $(BIN)/python -c 'from dnsbl.zone.twin import MISSING as m; m and print("No compiled answer path (" + m + "): queries will be answered in pure Python. With a C compiler and the headers of Python (gcc, libc6-dev, python3-dev), make clean setup builds it.")'
+
 NATIVE := $(wildcard dnsbl/native/*.pyx dnsbl/native/*.pxd)
 
 $(VENV)/.set-up: pyproject.toml setup.py constraints.txt $(NATIVE)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt --editable .
+	@$(SAY_PATH)
 	@touch $@
 
 # Holds all of the other, so that a first `make test` compiles once.
 $(VENV)/.set-up-dev: pyproject.toml setup.py constraints.txt $(NATIVE)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@$(SAY_PATH)
 	@touch $(VENV)/.set-up $@
 
 $(VENV)/.set-up-bench: $(VENV)/.set-up-dev

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from dnsbl import native
 from dnsbl.cli import options, ports, report
 from dnsbl.cli.finding import Finding, State
 from dnsbl.cli.verb import Verb
@@ -245,11 +246,15 @@ def _is_loopback(url: str) -> bool:
 
 
 def path_finding() -> Finding:
-    """Which of the two twins a server would answer with."""
+    """Which of the two twins a server of this installation would answer with."""
+    subject = "answer path"
     if COMPILED:
-        return Finding("answer path", "ok", "compiled")
-    detail = f"pure Python, at many times the CPU ({MISSING}); set-up with a C compiler builds it"
-    return Finding("answer path", "warning", detail)
+        return Finding(subject, "ok", "compiled, in this installation")
+    slower = "pure Python, at many times the CPU and memory"
+    if not native.wanted:
+        return Finding(subject, "warning", f"{slower}, since {MISSING}")
+    remedy = "with a C compiler and the headers of Python, `make clean setup` builds the other"
+    return Finding(subject, "warning", f"{slower} ({MISSING}); {remedy}")
 
 
 def workers_finding(dns: DnsConfig) -> Finding:
