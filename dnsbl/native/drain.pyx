@@ -25,6 +25,7 @@ cdef extern from * nogil:
     #define _GNU_SOURCE
     #endif
     #include <netinet/in.h>
+    #include <sched.h>
     #include <sys/socket.h>
     #include <time.h>
 
@@ -74,6 +75,7 @@ cdef extern from * nogil:
     int recvmmsg(int file, mmsghdr* messages, unsigned int count, int flags, timespec* timeout)
     int sendmmsg(int file, mmsghdr* messages, unsigned int count, int flags)
     ssize_t sendmsg(int file, const msghdr* message, int flags)
+    int sched_yield()
     int clock_gettime(int clock, timespec* time)
     int CLOCK_REALTIME
     int CLOCK_MONOTONIC
@@ -135,6 +137,7 @@ cdef class Drain:
     cdef Answerer _answerer
     cdef unsigned int _reader
     cdef bint _packet_info
+    cdef bint _shares              # the processors with other workers
     cdef Buffers* _buffers
     cdef Counts _counts
     cdef int64_t _ended            # when the last run did
@@ -153,6 +156,7 @@ cdef class Drain:
         self._answerer = answerer
         self._reader = reader
         self._packet_info = packet_info
+        self._shares = answerer.gate.readers > 1
         for place in range(BATCH):
             self._buffers.received_at[place].iov_base = self._buffers.messages[place]
             self._buffers.received_at[place].iov_len = MESSAGE_OCTETS_MAX
@@ -205,7 +209,7 @@ cdef class Drain:
     cdef int _batch(self, bint waits) noexcept nogil:
         """One batch; how many messages were in it."""
         cdef Buffers* buffers = self._buffers
-        cdef int received
+        cdef int received, more
         cdef unsigned int place, count = 0, rcode = 0
         cdef size_t size
         cdef timespec time
@@ -223,6 +227,14 @@ cdef class Drain:
             if received < 0 and errno not in (EAGAIN, EINTR):
                 self._counts.unreceived += 1
             return 0
+        if self._shares and received < BUSY:
+            # Whoever sends may want this very processor: what it sends now is in the same batch.
+            # With a processor left for it, a worker alone has no use for that.
+            sched_yield()
+            more = recvmmsg(self._file, buffers.received + received,
+                            <unsigned int>(BATCH - received), MSG_DONTWAIT, NULL)
+            if more > 0:
+                received += more
         self._counts.batches += 1
         clock_gettime(CLOCK_REALTIME, &time)
         now = <double>time.tv_sec + <double>time.tv_nsec * 1e-9
