@@ -235,6 +235,8 @@ cdef class Drain:
                             <unsigned int>(BATCH - received), MSG_DONTWAIT, NULL)
             if more > 0:
                 received += more
+            elif more < 0 and errno not in (EAGAIN, EINTR):
+                self._counts.unreceived += 1
         self._counts.batches += 1
         clock_gettime(CLOCK_REALTIME, &time)
         now = <double>time.tv_sec + <double>time.tv_nsec * 1e-9
