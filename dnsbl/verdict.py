@@ -1,8 +1,8 @@
 """What a set of covering entries says of an address: the one rule, in one place.
 
-For each category, the most specific entry that covers the address decides: a
-listing lists, an exclusion does not. An exclusion of the very network that is
-listed wins over the listing. What has expired decides nothing.
+For each category, the most specific entry that covers the address or the name
+decides: a listing lists, an exclusion does not. An exclusion of the very
+network or name that is listed wins over the listing. What has expired decides nothing.
 
 The DNS server applies the rule to its radix, the command line and the portal
 to rows of the database.
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.network import Network
+from dnsbl.subject import Subject
 
 EVERY_CATEGORY: Final = ""  # the category of an exclusion that holds for all of them
 
@@ -24,13 +24,15 @@ class Entry:
     """A listing or an exclusion, as far as it takes part in a decision.
 
     ``expires_at`` is in Unix seconds, or None for never. A listing has one
-    category; an exclusion has one, or EVERY_CATEGORY.
+    category; an exclusion has one, or EVERY_CATEGORY. ``text`` is a listing's
+    own TXT template, in place of its category's; "" is the category's.
     """
 
-    network: Network
+    network: Subject
     category: str
     excludes: bool
     expires_at: int | None
+    text: str = ""
 
     def live(self, now: float) -> bool:
         """Whether the entry still counts; at its time of expiry it no longer does."""
@@ -45,7 +47,7 @@ class Entry:
 def decide(entries: Iterable[Entry], now: float) -> dict[str, Entry]:
     """The listing that decides for each listed category.
 
-    The entries all cover the address, and come in the order of their
+    The entries all cover what is asked about, and come in the order of their
     precedence: the most specific first, exclusions before listings.
     """
     decided: dict[str, Entry] = {}
