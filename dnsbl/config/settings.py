@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
+from dnsbl.config.domain import parse_hostname, parse_mailbox
 from dnsbl.config.toml import ConfigError, Table
-from dnsbl.config.zonefile import ZoneConfig, parse_hostname, parse_mailbox, read_zones
+from dnsbl.config.zonefile import ZoneConfig
+from dnsbl.config.zones import read_zones
 from dnsbl.network import Network, parse
 
 CONFIG_FILE_DEFAULT = "dnsbl.toml"

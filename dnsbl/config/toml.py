@@ -150,6 +150,10 @@ class Table:
         inner = self.table(key)
         return {name: inner.table(name) for name in inner._values}  # noqa: SLF001  # its own kind
 
+    def keys(self) -> tuple[str, ...]:
+        """The keys that stand there, where any may."""
+        return tuple(self._values)
+
     def finish(self) -> None:
         """Refuses the first key that nothing asked for, and names the likeliest one meant."""
         for key in self._values:

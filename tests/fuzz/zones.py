@@ -7,13 +7,9 @@ from random import Random
 from typing import Final
 
 from dnsbl.config import CategoryConfig, ZoneConfig
-from dnsbl.config.zonefile import (
-    ADDRESS_CHARS_MAX,
-    CATEGORIES_MAX,
-    NAME_OCTETS_MAX,
-    REVERSED_IPV6_OCTETS,
-    TEXT_OCTETS_MAX,
-)
+from dnsbl.config.category import ADDRESS_CHARS_MAX, TEXT_OCTETS_MAX
+from dnsbl.config.domain import NAME_OCTETS_MAX, REVERSED_IPV6_OCTETS
+from dnsbl.config.zonefile import CATEGORIES_MAX
 
 ORIGIN_CHARS_MAX: Final = NAME_OCTETS_MAX - REVERSED_IPV6_OCTETS - 2
 LONG: Final = ".".join(("l" * 63, "o" * 63, "n" * 56, "test"))

@@ -17,7 +17,7 @@ from api.mail.compose import compose
 from api.pages import Pages
 from api.portal.findings import Finding
 from dnsbl.config import Config
-from dnsbl.config.zonefile import Delist
+from dnsbl.config.category import Delist
 from dnsbl.network import parse
 from dnsbl.store.listings import Listing
 from dnsbl.store.outbox import Mail

@@ -1,0 +1,116 @@
+"""All zones of a folder, and what they are to each other: which lies in, which includes which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from dnsbl.config.toml import ConfigError
+from dnsbl.config.zonefile import CATEGORIES_MAX, ZoneConfig, read_zone
+
+TEST_NAMES = frozenset({"test", "invalid"})  # RFC 5782 §5, of a zone of names
+
+
+def read_zones(folder: Path, public_url: str) -> tuple[ZoneConfig, ...]:
+    """All zones of a folder, by origin. Raises ConfigError where there is none, or two clash."""
+    try:
+        # An editor's own files begin with a dot.
+        files = sorted(
+            file for file in folder.iterdir() if file.suffix == ".toml" and file.name[0] != "."
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: the folder of zone files cannot be read: {error.strerror}"
+        ) from None
+    if not files:
+        raise ConfigError(f"{folder}: holds no zone file; one is named like bl.example.toml")
+    zones = {zone.origin: zone for zone in (read_zone(file, public_url) for file in files)}
+    for zone in zones.values():
+        _check_sublist(folder, zone, zones)
+        _check_include(folder, zone, zones)
+    return tuple(zones.values())
+
+
+def parent(zone: ZoneConfig, zones: Mapping[str, ZoneConfig]) -> ZoneConfig | None:
+    """The zone that this one lies in, the innermost; None if it lies in none."""
+    labels = zone.origin.split(".")
+    origins = (".".join(labels[start:]) for start in range(1, len(labels)))
+    return next((zones[origin] for origin in origins if origin in zones), None)
+
+
+def answering(zone: ZoneConfig, zones: Mapping[str, ZoneConfig]) -> tuple[ZoneConfig, ...]:
+    """The zones whose listings answer in this one, each once: itself, then those it includes.
+
+    One without categories of its own has no listings either. Raises ValueError
+    where zones include each other in a circle.
+    """
+    found: dict[str, ZoneConfig] = {}
+
+    def visit(each: ZoneConfig, above: tuple[str, ...]) -> None:
+        if each.origin in above:
+            raise ValueError(" includes ".join((*above, each.origin)))
+        if each.categories:
+            found[each.origin] = each
+        for origin in each.include:
+            visit(zones[origin], (*above, each.origin))
+
+    visit(zone, ())
+    return tuple(found.values())
+
+
+def _check_sublist(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfig]) -> None:
+    """RFC 5782 §2.3: a sublist's label is none that could stand in what is asked."""
+    above = parent(zone, zones)
+    if above is None:
+        return
+    file = folder / f"{zone.origin}.toml"
+    label = zone.origin.removesuffix(f".{above.origin}").rpartition(".")[2]
+    if len(label) < 2 or label.isdigit():  # noqa: PLR2004
+        raise ConfigError(
+            f"{file}: origin: {label!r} stands right before {above.origin}, where a sublist has "
+            "two or more characters that are not all digits (RFC 5782 §2.3)"
+        )
+    if above.lists == "names" and label in TEST_NAMES:
+        raise ConfigError(
+            f"{file}: origin: {label}.{above.origin} is a test entry of {above.origin} "
+            "(RFC 5782 §5)"
+        )
+    inside = f".{zone.origin}"
+    for host in above.hosts:
+        if host.name == zone.origin or host.name.endswith(inside):
+            raise ConfigError(
+                f"{folder / above.origin}.toml: hosts: {host.name} lies inside {zone.origin}, "
+                "which has a zone file of its own"
+            )
+
+
+def _check_include(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfig]) -> None:
+    file = folder / f"{zone.origin}.toml"
+    for origin in zone.include:
+        other = zones.get(origin)
+        if other is None:
+            raise ConfigError(f"{file}: include: there is no zone file {origin}.toml")
+        if (other.lists, other.reputation) != (zone.lists, zone.reputation):
+            raise ConfigError(
+                f"{file}: include: {origin} lists {_kind(other)}, and {zone.origin} {_kind(zone)}"
+            )
+    try:
+        parts = answering(zone, zones)
+    except ValueError as error:
+        raise ConfigError(f"{file}: include: expected no circle, but {error}") from None
+    except KeyError:
+        return  # told of the file whose include it is
+    count = count_categories(parts)
+    if count > CATEGORIES_MAX:
+        raise ConfigError(
+            f"{file}: include: expected at most {CATEGORIES_MAX} categories in all, got {count}"
+        )
+
+
+def count_categories(parts: Iterable[ZoneConfig]) -> int:
+    """How many categories those zones have in all."""
+    return sum(len(part.categories) for part in parts)
+
+
+def _kind(zone: ZoneConfig) -> str:
+    return f"{zone.reputation} {zone.lists}"
