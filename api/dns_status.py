@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 FRESH_S: Final = 15.0  # written at least every 5 s; older than this, the process is gone
-_FILE_BYTES_MAX: Final = 1 << 20
+_FILE_BYTES_MAX: Final = 16 << 20  # a thousand zones, each with all types and rcodes
 
 
 @dataclass(frozen=True, slots=True)

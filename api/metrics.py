@@ -24,11 +24,14 @@ _ROUTE_OTHER: Final = "other"  # whatever strangers ask for is one label
 
 # The DNS process's counters that are shown, with their labels.
 _DNS_COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "replies": ("DNS replies sent", ("transport", "qtype", "rcode")),
+    "replies": ("DNS replies sent", ("transport", "zone", "qtype", "rcode")),
+    "listed": ("DNS replies that say listed, by category", ("zone", "category")),
     "worker_replies": ("DNS replies by the thread that made them", ("worker",)),
     "dropped": ("DNS messages that got no reply", ("transport", "cause")),
     "truncated": ("DNS replies cut to the client's size", ("transport",)),
     "tcp_connections": ("What became of TCP connections", ("event",)),
+    "slipped": ("DNS replies over the rate limit that left empty, with TC", ()),
+    "query_log": ("Lines of the query log", ("result",)),
     "failed": ("DNS answers that broke and became SERVFAIL", ()),
 }
 

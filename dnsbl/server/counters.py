@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from dnsbl.wire.numbers import Rcode, Type
+from dnsbl.wire.record import Answer
 
 if TYPE_CHECKING:  # not built everywhere
     from dnsbl.native.drain import Drain
@@ -18,12 +19,15 @@ DropCause: TypeAlias = Literal[
     "response",  # a reply, not a query
     "oversized",  # a datagram that no query would fill
     "unreceived",  # the socket reported an error in its place
+    "ignored",  # an access list, or what is said to a key, lets it go without a word
+    "rate_limited",  # the client's network has had its replies of this second
     "unsent",  # the socket did not take the reply: its buffer is full, or the client unreachable
 ]
 
 TcpEvent: TypeAlias = Literal[
     "accepted",
     "refused",  # over dns.tcp_connections_max
+    "refused_client",  # over dns.tcp_connections_per_client_max
     "idle",  # closed for want of a whole message in time
     "slow",  # cut off: the client does not take its replies
 ]
@@ -34,18 +38,25 @@ _TYPE_OTHER: Final = "other"
 _TYPE_NONE: Final = "none"  # no question could be read
 
 
+FIRST_WORKER: Final = 1  # the main thread, as people count
+
+
 class Counters:
     """Counts since the start. Only ever rise.
 
-    One thread counts, without a lock; any may read, through `total`.
+    One thread counts, without a lock; any may read, through `total`. Labels are
+    few: zones and categories are those of the configuration, and what is in no
+    zone of ours has the zone "".
     """
 
     def __init__(self) -> None:
         self._drains: list[Drain] = []
-        self._replies: Counter[tuple[Transport, str, str]] = Counter()
+        self._replies: Counter[tuple[Transport, str, str, str]] = Counter()
+        self._listed: Counter[tuple[str, str]] = Counter()
         self._dropped: Counter[tuple[Transport, DropCause]] = Counter()
         self._truncated: Counter[Transport] = Counter()
         self._tcp: Counter[TcpEvent] = Counter()
+        self._slipped = 0
         self.failed = 0
 
     def include(self, drain: Drain) -> None:
@@ -57,26 +68,42 @@ class Counters:
         # Each is copied before it is walked: a copy is one step of the interpreter's, while a walk
         # breaks where the other thread meets a new kind of reply meanwhile.
         self._replies.update(dict(other._replies))
+        self._listed.update(dict(other._listed))
         self._dropped.update(dict(other._dropped))
         self._truncated.update(dict(other._truncated))
         self._tcp.update(dict(other._tcp))
+        self._slipped += other._slipped
         self.failed += other.failed
-        for counts in [drain.counts() for drain in other._drains]:
-            self._replies.update(
-                {("udp", qtype, rcode): n for (qtype, rcode), n in counts["replies"].items()}
-            )
-            self._dropped.update({("udp", cause): n for cause, n in counts["dropped"].items() if n})
-            if counts["truncated"]:
-                self._truncated["udp"] += counts["truncated"]
+        for drain in other._drains:
+            self._add_drain(drain.counts())
+
+    def _add_drain(self, counts: Mapping[str, Any]) -> None:
+        for key, count in counts["replies"].items():
+            # The shape before zones were counted has two parts.
+            zone, qtype, rcode = key if len(key) == 3 else ("", *key)  # noqa: PLR2004
+            self._replies["udp", zone, qtype, rcode] += count
+        self._listed.update(counts.get("listed", {}))
+        self._dropped.update({("udp", cause): n for cause, n in counts["dropped"].items() if n})
+        if counts["truncated"]:
+            self._truncated["udp"] += counts["truncated"]
+        self._slipped += counts.get("slipped", 0)
 
     def reply(
-        self, transport: Transport, qtype: int | None, rcode: Rcode, *, truncated: bool
+        self, transport: Transport, qtype: int | None, answer: Answer, *, truncated: bool
     ) -> None:
         """A reply was made."""
         name = _TYPE_NONE if qtype is None else _TYPE_NAMES.get(qtype, _TYPE_OTHER)
-        self._replies[transport, name, rcode.name] += 1
+        zone: str = getattr(answer, "zone", "")
+        listed: tuple[str, ...] = getattr(answer, "listed", ())
+        self._replies[transport, zone, name, answer.rcode.name] += 1
+        for category in listed:
+            self._listed[zone, category] += 1
         if truncated:
             self._truncated[transport] += 1
+
+    def slip(self) -> None:
+        """A reply over the rate limit left as an empty one that asks for TCP."""
+        self._slipped += 1
 
     def drop(self, transport: Transport, cause: DropCause) -> None:
         """A message got no reply, or its reply got lost here."""
@@ -91,7 +118,7 @@ class Counters:
         whole: Counters = total([self])
         return sum(
             count
-            for (_, _, name), count in whole._replies.items()
+            for (*_, name), count in whole._replies.items()
             if rcode is None or name == rcode.name
         )
 
@@ -99,6 +126,16 @@ class Counters:
         """How many messages were dropped for a cause."""
         whole: Counters = total([self])
         return sum(count for (_, held), count in whole._dropped.items() if held == cause)
+
+    def listed(self, zone: str, category: str) -> int:
+        """How many replies said that this category of the zone lists."""
+        whole: Counters = total([self])
+        return whole._listed[zone, category]
+
+    def slipped(self) -> int:
+        """How many replies over the rate limit left as empty ones."""
+        whole: Counters = total([self])
+        return whole._slipped
 
     def tcp_events(self, event: TcpEvent) -> int:
         """How often that became of a TCP connection."""
@@ -112,8 +149,18 @@ class Counters:
     def _document(self) -> dict[str, object]:
         return {
             "replies": [
-                {"transport": transport, "qtype": qtype, "rcode": rcode, "count": count}
-                for (transport, qtype, rcode), count in sorted(self._replies.items())
+                {
+                    "transport": transport,
+                    "zone": zone,
+                    "qtype": qtype,
+                    "rcode": rcode,
+                    "count": count,
+                }
+                for (transport, zone, qtype, rcode), count in sorted(self._replies.items())
+            ],
+            "listed": [
+                {"zone": zone, "category": category, "count": count}
+                for (zone, category), count in sorted(self._listed.items())
             ],
             "dropped": [
                 {"transport": transport, "cause": cause, "count": count}
@@ -126,6 +173,7 @@ class Counters:
             "tcp_connections": [
                 {"event": event, "count": count} for event, count in sorted(self._tcp.items())
             ],
+            "slipped": self._slipped,
             "failed": self.failed,
         }
 
@@ -136,3 +184,30 @@ def total(parts: Iterable[Counters]) -> Counters:
     for part in parts:
         summed.add(part)
     return summed
+
+
+class Tally:
+    """All that the process counts, as JSON holds it; the shape stands in `dnsbl.server.status`.
+
+    ``workers`` are the counters of each, the main thread's first; ``query_log``
+    gives the lines of the query log by their result.
+    """
+
+    def __init__(
+        self, workers: Sequence[Counters], query_log: Callable[[], Mapping[str, int]] = dict
+    ) -> None:
+        self._workers = workers
+        self._query_log = query_log
+
+    def document(self) -> dict[str, object]:
+        """Of one moment for each worker, so that the two ways to tell replies agree."""
+        workers = [total([counters]) for counters in self._workers]
+        return total(workers).document() | {
+            "worker_replies": [
+                {"worker": number, "count": worker.replies()}
+                for number, worker in enumerate(workers, FIRST_WORKER)
+            ],
+            "query_log": [
+                {"result": result, "count": count} for result, count in self._query_log().items()
+            ],
+        }

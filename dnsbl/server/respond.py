@@ -72,5 +72,5 @@ class Responder:
         reply = encode(query, decided, limit_bytes)
         assert HEADER_BYTES <= len(reply.data) <= limit_bytes
         qtype = None if query.question is None else query.question.qtype
-        self.counters.reply(transport, qtype, decided.rcode, truncated=reply.truncated)
+        self.counters.reply(transport, qtype, decided, truncated=reply.truncated)
         return reply.data

@@ -15,7 +15,7 @@ import structlog
 
 from dnsbl.config import Config
 from dnsbl.server.background import StoppedEarlyError, in_background, unless_stopped
-from dnsbl.server.counters import Counters
+from dnsbl.server.counters import FIRST_WORKER, Counters, Tally
 from dnsbl.server.descriptors import connections_max
 from dnsbl.server.endpoint import bound_sockets
 from dnsbl.server.loop import loop_name, new_loop
@@ -23,7 +23,7 @@ from dnsbl.server.respond import Responder
 from dnsbl.server.status import StatusFile
 from dnsbl.server.supervise import Supervisor
 from dnsbl.server.tcp import TcpServer
-from dnsbl.server.workers import FIRST_NUMBER, Worker, answering, worker_count
+from dnsbl.server.workers import Worker, answering, worker_count
 from dnsbl.store.database import DatabaseMissingError, SchemaError, open_reader, open_writer
 from dnsbl.zone.fast import fast_paths
 from dnsbl.zone.follow import Follower
@@ -124,7 +124,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
         config.data.dns_status,
         zones,
         follower,
-        [responder.counters for responder in responders],
+        Tally([responder.counters for responder in responders]),
         loop_name=loop_name(),
     )
     async with contextlib.AsyncExitStack() as stack:
@@ -135,7 +135,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
         await stack.enter_async_context(in_background(follower.run(), stop))
         await stack.enter_async_context(in_background(status.run(), stop))
         for number in range(1, workers):
-            worker = Worker(FIRST_NUMBER + number, sockets.udp[number], responders[number])
+            worker = Worker(FIRST_WORKER + number, sockets.udp[number], responders[number])
             await stack.enter_async_context(in_background(worker.run(), stop))
             await unless_stopped(worker.wait_answering(), stop)
         stack.enter_context(answering(sockets.udp[0], responders[0]))

@@ -6,7 +6,7 @@ rename; written within a second of a change, at least every 5 s, and at the end:
 .. code-block:: text
 
     {
-      "format": 1,
+      "format": 2,
       "state": "serving",                   or "stopped", written last
       "pid": 4711,
       "started_at": 1790000000.0,           Unix seconds
@@ -16,11 +16,15 @@ rename; written within a second of a change, at least every 5 s, and at the end:
       "applied_seq": 1789999999,            the number of the journal that answers are by
       "zones": {"bl.example": {"serial": 1789999999, "entries": 120429}},
       "counters": {
-        "replies": [{"transport": "udp", "qtype": "A", "rcode": "NOERROR", "count": 12}],
+        "replies": [{"transport": "udp", "zone": "bl.example", "qtype": "A",
+                     "rcode": "NOERROR", "count": 12}],
+        "listed": [{"zone": "bl.example", "category": "spam", "count": 9}],
         "worker_replies": [{"worker": 1, "count": 7}, {"worker": 2, "count": 5}],
         "dropped": [{"transport": "udp", "cause": "short", "count": 1}],
         "truncated": [{"transport": "udp", "count": 1}],
         "tcp_connections": [{"event": "accepted", "count": 3}],
+        "slipped": 0,                       replies over the rate limit that left empty, with TC
+        "query_log": [{"result": "written", "count": 5}, {"result": "lost", "count": 0}],
         "failed": 0                         answers that broke, and became SERVFAIL
       }
     }
@@ -28,7 +32,10 @@ rename; written within a second of a change, at least every 5 s, and at the end:
 ``serial`` is the number in the journal; SOA shows it modulo 2^32. ``entries``
 are listings and exclusions that have not expired. Counters begin at each start
 of the process and only rise; what was never counted is left out, but for
-``worker_replies``, the same replies by the thread that made them: 1 is the main
+``query_log`` and ``worker_replies``. The zone of what is in no zone of ours is
+"". A reply that lists counts once for each category in ``listed``. Lost lines of
+the query log are those that the disk did not take, or not in time.
+``worker_replies`` are the same replies by the thread that made them: 1 is the main
 thread, which has those over TCP as well.
 """
 
@@ -39,19 +46,18 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from dnsbl.server.counters import Counters, total
-from dnsbl.server.workers import FIRST_NUMBER
+from dnsbl.server.counters import Tally
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.zone import Zones
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 WRITE_S: Final = 1.0  # between two looks at whether anything changed
 WRITE_UNCHANGED_S: Final = 5.0  # so that a reader sees that the process lives
 LAST_WRITE_S: Final = 2.0  # a disk that hangs does not keep the process from its end
@@ -60,17 +66,14 @@ _log = structlog.get_logger()
 
 
 class StatusFile:
-    """Writes the file. One that cannot be written is reported once, and tried again.
-
-    ``counters`` are those of each worker.
-    """
+    """Writes the file. One that cannot be written is reported once, and tried again."""
 
     def __init__(
         self,
         path: Path,
         zones: Zones,
         follower: Follower,
-        counters: Sequence[Counters],
+        tally: Tally,
         *,
         loop_name: str,
         now: Callable[[], float] = time.time,
@@ -78,7 +81,7 @@ class StatusFile:
         self._path = path
         self._zones = zones
         self._follower = follower
-        self._counters = counters
+        self._tally = tally
         self._loop_name = loop_name
         self._now = now
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="status")
@@ -136,15 +139,5 @@ class StatusFile:
                 zone.config.origin: {"serial": zone.serial, "entries": len(zone.radix)}
                 for zone in self._zones
             },
-            "counters": self._counts(),
-        }
-
-    def _counts(self) -> dict[str, object]:
-        """Of one moment for each worker, so that the two ways to tell replies agree."""
-        workers = [total([counters]) for counters in self._counters]
-        return total(workers).document() | {
-            "worker_replies": [
-                {"worker": number, "count": worker.replies()}
-                for number, worker in enumerate(workers, FIRST_NUMBER)
-            ]
+            "counters": self._tally.document(),
         }

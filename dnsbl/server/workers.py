@@ -14,15 +14,12 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
 
 from dnsbl.config import DnsConfig
 from dnsbl.server.datagrams import udp_server
 from dnsbl.server.endpoint import PORTS_ARE_SHARED
 from dnsbl.server.loop import new_loop
 from dnsbl.server.respond import Responder
-
-FIRST_NUMBER: Final = 1  # of the main thread, as people count
 
 
 def cpu_count() -> int:

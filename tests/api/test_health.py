@@ -10,15 +10,20 @@ from portal import START, Portal
 from dnsbl.store.database import DatabaseCorruptError
 
 COUNTERS = {
-    "replies": [{"transport": "udp", "qtype": "A", "rcode": "NXDOMAIN", "count": 12}],
+    "replies": [
+        {"transport": "udp", "zone": "bl.example", "qtype": "A", "rcode": "NXDOMAIN", "count": 12}
+    ],
+    "listed": [{"zone": "bl.example", "category": "spam", "count": 5}],
     "worker_replies": [{"worker": 1, "count": 12}, {"worker": 2, "count": 0}],
     "dropped": [{"transport": "udp", "cause": "short", "count": 3}],
     "truncated": [],
     "tcp_connections": [{"event": "accepted", "count": 4}],
+    "slipped": 2,
+    "query_log": [{"result": "written", "count": 7}, {"result": "lost", "count": 0}],
     "failed": 1,
 }
 STATUS: dict[str, object] = {
-    "format": 1,
+    "format": 2,
     "state": "serving",
     "pid": 4711,
     "started_at": START - 100.5,
@@ -119,7 +124,11 @@ async def test_metrics_tell_what_the_dns_process_says(portal: Portal) -> None:
     for line in (
         "dnsbl_dns_up 1.0",
         "dnsbl_dns_start_time_seconds 1.7999998995e+09",
-        'dnsbl_dns_replies_total{qtype="A",rcode="NXDOMAIN",transport="udp"} 12.0',
+        'dnsbl_dns_replies_total'
+        '{qtype="A",rcode="NXDOMAIN",transport="udp",zone="bl.example"} 12.0',
+        'dnsbl_dns_listed_total{category="spam",zone="bl.example"} 5.0',
+        "dnsbl_dns_slipped_total 2.0",
+        'dnsbl_dns_query_log_total{result="written"} 7.0',
         'dnsbl_dns_worker_replies_total{worker="1"} 12.0',
         'dnsbl_dns_worker_replies_total{worker="2"} 0.0',
         'dnsbl_dns_dropped_total{cause="short",transport="udp"} 3.0',

@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from dnsbl.server.counters import Counters, total
 from dnsbl.wire.numbers import Rcode, Type
+from dnsbl.wire.record import Answer
+
+LISTED = Answer(Rcode.NOERROR, zone="bl.example", listed=("spam", "policy"))
 
 
 def test_total_is_the_sum() -> None:
@@ -13,26 +16,39 @@ def test_total_is_the_sum() -> None:
     first, second = Counters(), Counters()
     for counters, times in ((first, 2), (second, 3)):
         for _ in range(times):
-            counters.reply("udp", Type.A, Rcode.NOERROR, truncated=True)
+            counters.reply("udp", Type.A, LISTED, truncated=True)
             counters.drop("udp", "short")
             counters.tcp("accepted")
+            counters.slip()
         counters.failed = times
-    second.reply("tcp", Type.TXT, Rcode.NXDOMAIN, truncated=False)
+    second.reply("tcp", Type.TXT, Answer(Rcode.REFUSED), truncated=False)
 
     summed = total([first, second])
 
     assert summed.document() == {
         "replies": [
-            {"transport": "tcp", "qtype": "TXT", "rcode": "NXDOMAIN", "count": 1},
-            {"transport": "udp", "qtype": "A", "rcode": "NOERROR", "count": 5},
+            {"transport": "tcp", "zone": "", "qtype": "TXT", "rcode": "REFUSED", "count": 1},
+            {
+                "transport": "udp",
+                "zone": "bl.example",
+                "qtype": "A",
+                "rcode": "NOERROR",
+                "count": 5,
+            },
+        ],
+        "listed": [
+            {"zone": "bl.example", "category": "policy", "count": 5},
+            {"zone": "bl.example", "category": "spam", "count": 5},
         ],
         "dropped": [{"transport": "udp", "cause": "short", "count": 5}],
         "truncated": [{"transport": "udp", "count": 5}],
         "tcp_connections": [{"event": "accepted", "count": 5}],
+        "slipped": 5,
         "failed": 5,
     }
     assert (summed.replies(), first.replies(), second.replies()) == (6, 2, 4)
-    assert (summed.dropped("short"), summed.tcp_events("accepted")) == (5, 5)
+    assert (summed.dropped("short"), summed.tcp_events("accepted"), summed.slipped()) == (5, 5, 5)
+    assert summed.listed("bl.example", "spam") == 5
 
 
 def test_total_is_read_while_others_count() -> None:
@@ -43,7 +59,7 @@ def test_total_is_read_while_others_count() -> None:
     def count() -> None:
         for counters in parts:
             for rtype, rcode in kinds:
-                counters.reply("udp", rtype, rcode, truncated=False)
+                counters.reply("udp", rtype, Answer(rcode), truncated=False)
 
     with ThreadPoolExecutor(1) as thread:
         counting = thread.submit(count)

@@ -50,7 +50,13 @@ def test_query_is_answered_and_counted(
     assert sum(len(rrset) for rrset in reply.answer) == records
     counted = "other" if rdtype == "TYPE65280" else rdtype
     assert responder.counters.document()["replies"] == [
-        {"transport": "udp", "qtype": counted, "rcode": dns.rcode.to_text(rcode), "count": 1}
+        {
+            "transport": "udp",
+            "zone": "" if rcode == dns.rcode.REFUSED else "bl.example",
+            "qtype": counted,
+            "rcode": dns.rcode.to_text(rcode),
+            "count": 1,
+        }
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog.testing
 
-from dnsbl.server.counters import Counters
+from dnsbl.server.counters import Counters, Tally
 from dnsbl.server.respond import Responder
 from dnsbl.server.status import WRITE_UNCHANGED_S, StatusFile
 from dnsbl.store.database import Database
@@ -29,7 +29,8 @@ class Published:
         self.path = path
         self.clock = [NOW]
         self.file = StatusFile(
-            path, zones, follower, [responder.counters, Counters()],
+            path, zones, follower,
+            Tally([responder.counters, Counters()], lambda: {"written": 3, "lost": 1}),
             loop_name="asyncio", now=lambda: self.clock[0],
         )  # fmt: skip
 
@@ -58,7 +59,7 @@ async def test_file_says_what_its_description_says(
     await published.file.write("serving")
 
     assert published.read() == {
-        "format": 1,
+        "format": 2,
         "state": "serving",
         "pid": os.getpid(),
         "started_at": NOW,
@@ -68,11 +69,16 @@ async def test_file_says_what_its_description_says(
         "applied_seq": 0,
         "zones": {"bl.example": {"serial": 0, "entries": 1}},
         "counters": {
-            "replies": [{"transport": "tcp", "qtype": "none", "rcode": "FORMERR", "count": 1}],
+            "replies": [
+                {"transport": "tcp", "zone": "", "qtype": "none", "rcode": "FORMERR", "count": 1}
+            ],
+            "listed": [],
             "worker_replies": [{"worker": 1, "count": 1}, {"worker": 2, "count": 0}],
             "dropped": [{"transport": "udp", "cause": "short", "count": 1}],
             "truncated": [],
             "tcp_connections": [],
+            "slipped": 0,
+            "query_log": [{"result": "written", "count": 3}, {"result": "lost", "count": 1}],
             "failed": 0,
         },
     }

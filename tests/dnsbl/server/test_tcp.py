@@ -69,7 +69,7 @@ async def test_query_is_answered(responder: Responder) -> None:
 
     assert str(answer.answer[0][0]) == "127.0.0.2"
     assert responder.counters.document()["replies"] == [
-        {"transport": "tcp", "qtype": "A", "rcode": "NOERROR", "count": 1}
+        {"transport": "tcp", "zone": "bl.example", "qtype": "A", "rcode": "NOERROR", "count": 1}
     ]
 
 
