@@ -12,6 +12,7 @@ A change's path, in order:
 ``outbox``      mail to be sent, committed before it is sent
 ``overdue``     whether anything has had its time
 ``keys``        secrets that have to outlive a restart
+``access_keys`` the keys that clients ask with, as hashes
 ``audit``       who did what to which listing, and why
 ``integrity``   whether the file is sound, and its rows belong together
 """

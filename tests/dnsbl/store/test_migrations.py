@@ -14,6 +14,7 @@ from sqlite_utils import Database as SqliteUtils
 
 from dnsbl.network import parse
 from dnsbl.store import journal, listings, schema
+from dnsbl.store.access_key_table import VERSION_KEY
 from dnsbl.store.database import open_writer
 from dnsbl.store.listings import Listing
 
@@ -46,7 +47,10 @@ def read(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """What must not be lost."""
     with closing(sqlite3.connect(path)) as connection:
         return {
-            table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+            table: [
+                row for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")
+                if row[0] != VERSION_KEY  # of a later migration
+            ]
             for table in ("listings", "exclusions", "journal", "zone_serials", "meta",
                           "sqlite_sequence")
         }  # fmt: skip

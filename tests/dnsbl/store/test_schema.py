@@ -70,7 +70,8 @@ def test_a_database_is_made_where_there_is_none(path: Path) -> None:
 
     assert tables(path) == {
         "listings", "exclusions", "journal", "zone_serials", "delist_requests", "delist_tokens",
-        "suppressions", "outbox", "audit", "meta", "bulk_imports", "_sqlite_migrations",
+        "suppressions", "outbox", "audit", "meta", "bulk_imports", "access_keys",
+        "_sqlite_migrations",
     }  # fmt: skip
     assert path.parent.stat().st_mode & 0o007 == 0
 
@@ -119,7 +120,8 @@ def test_several_programs_may_make_it_at_once(path: Path) -> None:
         with closing(open_reader(path)) as reader:
             rows = reader.rows("SELECT network FROM listings")
             assert len(rows) == WRITERS_AT_ONCE
-            assert len(reader.rows("SELECT * FROM _sqlite_migrations")) == 2
+            names = [row["name"] for row in reader.rows("SELECT name FROM _sqlite_migrations")]
+            assert len(names) == len(set(names))
 
 
 def test_a_database_that_another_program_is_making_is_waited_for_in_vain(path: Path) -> None:
