@@ -14,16 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from dnsbl.config.keys import KEY_ALPHABET, KEY_CHARS, may_be_key
 from dnsbl.errors import DnsblError
 from dnsbl.store.access_key_table import VERSION_KEY
 from dnsbl.store.database import Database
 
-KEY_CHARS: Final = 26  # of 5 bits each
-KEY_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6: none looks like another
 HOLDER_CHARS_MAX: Final = 64
 QUOTA_MAX: Final = 1_000_000_000_000  # queries a day
 
-_KEY = re.compile(rb"[A-Za-z2-7]{%d}" % KEY_CHARS)
 _HOLDER = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{HOLDER_CHARS_MAX - 1}}}", re.ASCII)
 
 
@@ -54,11 +52,6 @@ def new_key() -> str:
         key = "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_CHARS))
         if not key.isdigit():
             return key
-
-
-def may_be_key(label: bytes) -> bool:
-    """Whether a label has the form of a key, in any case of its letters."""
-    return _KEY.fullmatch(label) is not None and not label.isdigit()
 
 
 def key_hash(label: bytes) -> bytes | None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsbl.config.keys import KEY_ALPHABET, may_be_key
 from dnsbl.network import IPV4, IPV6, Network
 from dnsbl.store import access_keys
 from dnsbl.store.access_keys import AccessKey, HolderError
@@ -36,8 +37,8 @@ def test_a_new_key_is_one_label_of_130_bits() -> None:
 
     assert len(keys) == 200
     assert all(re.fullmatch("[a-z2-7]{26}", key) for key in keys)
-    assert all(access_keys.may_be_key(key.encode()) for key in keys)
-    assert {char for key in keys for char in key} == set(access_keys.KEY_ALPHABET)
+    assert all(may_be_key(key.encode()) for key in keys)
+    assert {char for key in keys for char in key} == set(KEY_ALPHABET)
 
 
 def test_the_hash_of_a_key_is_the_same_in_any_case() -> None:
@@ -54,7 +55,7 @@ def test_no_label_of_an_address_is_a_key(bits: int, long: int) -> None:
     """Neither of its octets nor of its nibbles."""
     text = Network(IPV4, bits, 32).text.split(".") + list(Network(IPV6, long, 128).text)
 
-    assert not any(access_keys.may_be_key(label.encode()) for label in text)
+    assert not any(may_be_key(label.encode()) for label in text)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_no_label_of_an_address_is_a_key(bits: int, long: int) -> None:
 )  # fmt: skip
 def test_what_is_no_key_by_its_form_is_never_hashed(label: bytes) -> None:
     """Length, alphabet, and not all digits."""
-    assert not access_keys.may_be_key(label)
+    assert not may_be_key(label)
     assert access_keys.key_hash(label) is None
 
 
