@@ -25,8 +25,9 @@ from dnsbl.native.values cimport (
     values_new,
 )
 
-from dnsbl.network import IPV4, IPV6, Network
+from dnsbl.network import IPV4, IPV6, Network, parse_canonical
 from dnsbl.verdict import EVERY_CATEGORY, Entry
+from dnsbl.zone.row import read_row
 
 cdef extern from *:
     """
@@ -281,14 +282,14 @@ cdef class Radix:
         if loader == NULL:
             raise MemoryError
         assert self.gate is None
-        names = [name.encode() for name in self.categories]
+        octets = [name.encode() for name in self.categories]
         try:
             loader.excludes = excludes
             loader.now = now
-            loader.names_count = len(names)
+            loader.names_count = len(octets)
             for index in range(loader.names_count):
-                loader.names[index] = <bytes>names[index]
-                loader.names_size[index] = len(names[index])
+                loader.names[index] = <bytes>octets[index]
+                loader.names_size[index] = len(octets[index])
             for chunk in chunks:
                 if not chunk:
                     continue
@@ -298,7 +299,12 @@ cdef class Radix:
                 with nogil:
                     done = load_chunk(loader, text, size)
                 for index in range(loader.odd_count):
-                    odd(chunk[loader.odd[index].start:loader.odd[index].end])
+                    row = bytes(chunk[loader.odd[index].start:loader.odd[index].end])
+                    entry = read_row(row, self.categories, excludes=excludes, parse=parse_canonical)
+                    if entry is None:
+                        odd(row)
+                    elif entry.live(now):  # it has a text of its own
+                        self.put(entry)
                 if not done:
                     raise MemoryError
             with nogil:

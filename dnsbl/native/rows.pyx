@@ -1,11 +1,12 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Reads rows of the database, as text, straight into a tree.
 
-A row is ``network TAB category TAB expires_at``, a chunk is rows with a line
-feed between (`dnsbl.store.journal.chunks`). Rows come by network, so the
+A row is ``network TAB category TAB expires_at TAB text``, a chunk is rows with a
+line feed between (`dnsbl.store.journal.chunks`). Rows come by network, so the
 addresses of a /16 come together: they are held until it ends, and become its
-run at once. A row that is not canonical, or of no category that the zone has,
-is left to Python, which says what is wrong with it.
+run at once. A row that has a text of its own, is not canonical, or of no
+category that the zone has, is left to Python, which puts it in or says what is
+wrong with it.
 """
 
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
@@ -77,13 +78,18 @@ cdef bint _load_row(Loader* loader, const uint8_t* text, const uint8_t* row,
                     const uint8_t* stop) noexcept nogil:
     cdef const uint8_t* category = <const uint8_t*>memchr(row, TAB, stop - row)
     cdef const uint8_t* time
+    cdef const uint8_t* own
     cdef uint32_t bits = 0
     cdef unsigned int length = 0
     cdef Bits wide
     if category == NULL:
         return _odd(loader, text, row, stop)
     time = <const uint8_t*>memchr(category + 1, TAB, stop - category - 1)
-    if time == NULL or not _read_value(loader, category + 1, time, stop):
+    if time == NULL:
+        return _odd(loader, text, row, stop)
+    own = <const uint8_t*>memchr(time + 1, TAB, stop - time - 1)
+    if (own == NULL or own + 1 != stop
+            or not _read_value(loader, category + 1, time, own)):
         return _odd(loader, text, row, stop)
     if loader.value == NO_MEMORY:
         loader.value = NO_VALUE

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dnsbl.network import Network
+from dnsbl.store.covering import covering_texts
 from dnsbl.store.database import Database, fitting
+from dnsbl.subject import Subject
 
 NOTE_CHARS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One line of the trail. `network` is canonical text, or the address of a request."""
+    """One line of the trail.
+
+    `network` is the canonical text of a network or a name, or the address of a request.
+    """
 
     at: int
     actor: str
@@ -41,13 +45,13 @@ def record(database: Database, acts: Iterable[Act]) -> None:
             )  # fmt: skip
 
 
-def trail(database: Database, address: Network, limit: int) -> list[Act]:
-    """The last acts on networks that cover the address, the newest first."""
-    networks = [str(network) for network in address.covering()]
-    marks = ", ".join("?" * len(networks))
+def trail(database: Database, subject: Subject, limit: int) -> list[Act]:
+    """The last acts on whatever covers an address or a name, the newest first."""
+    texts = covering_texts(subject)
+    marks = ", ".join("?" * len(texts))
     rows = database.rows(
         f"SELECT * FROM audit WHERE network IN ({marks}) ORDER BY id DESC LIMIT ?",
-        *networks, limit,
+        *texts, limit,
     )  # fmt: skip
     return [
         Act(row["at"], row["actor"], row["act"], row["zone"], row["network"], row["category"],

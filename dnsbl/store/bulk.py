@@ -3,8 +3,8 @@
 For ten million rows it takes a tenth of the time that they would take one by
 one. What makes the difference: the rows come in the order of their keys; SQLite
 takes the texts of a statement out of one JSON array; the constraints, which for
-a network cost more than all else, are asked only of the first rows, and the
-journal is not written row by row.
+a network or a name cost more than all else, are asked only of the first rows,
+and the journal is not written row by row.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Common:
     expires_at: int | None
 
 
-# How many networks, and their canonical texts as a JSON array. They are beyond doubt: each is what
-# `str` makes of a Network that may be listed.
+# How many networks or names, and their canonical texts as a JSON array. They are beyond doubt: each
+# is what `str` makes of a Network that may be listed, or of a Name.
 NetworkBatches = Iterable[tuple[int, str]]
 
 
@@ -47,7 +47,7 @@ class _TooManyChangesError(Exception):
     """More rows change than should be journaled one by one."""
 
 
-# By the rules of `listings.add_many`.
+# By the rules of `listings.add_many`: a text that an operator wrote stays.
 _GRACE: Final = """
     SELECT network FROM exclusions
     WHERE grace = 1 AND zone = ? AND category IN ('', ?)
@@ -55,7 +55,7 @@ _GRACE: Final = """
 """
 _UPSERT: Final = f"""
     INSERT INTO listings ({schema.LISTING_COLUMNS})
-    SELECT ?, value, ?, ?, ?, '', ?, ? FROM json_each(?) WHERE {{condition}}
+    SELECT ?, value, ?, ?, ?, '', ?, ?, '' FROM json_each(?) WHERE {{condition}}
     ON CONFLICT (zone, network, category) DO UPDATE
     SET reason = excluded.reason, source = excluded.source, evidence = excluded.evidence,
         expires_at = excluded.expires_at

@@ -1,8 +1,9 @@
 """What listings and exclusions have in common: rows with the key (zone, network, category).
 
 A row that covers an address has one of 33 (IPv6: 129) texts for its network, in
-one of a few zones. Asking for each by its key costs some tens of microseconds,
-and spares every import a second index.
+one of a few zones; one that covers a name has two for each of its labels.
+Asking for each by its key costs some tens of microseconds, and spares every
+import a second index.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from typing import Literal
 
-from dnsbl.network import Network, NetworkError, parse_canonical
+from dnsbl.errors import DnsblError
 from dnsbl.store.database import Database
+from dnsbl.subject import Subject, parse_canonical
 
 Table = Literal["listings", "exclusions"]
 
 
 def covering_rows(
-    database: Database, table: Table, columns: str, address: Network
+    database: Database, table: Table, columns: str, subject: Subject
 ) -> list[sqlite3.Row]:
-    """The rows of every zone whose network covers the address, in no order."""
-    networks = [str(network) for network in address.covering()]
-    marks = ", ".join("?" * len(networks))
+    """The rows of every zone that cover an address, a network or a name, in no order."""
+    texts = covering_texts(subject)
+    marks = ", ".join("?" * len(texts))
     # The zones that the table knows, each found by a step of the primary key from the one before.
     return database.rows(
         f"""
@@ -34,14 +36,20 @@ def covering_rows(
         )
         SELECT {columns} FROM zones CROSS JOIN {table} USING (zone) WHERE network IN ({marks})
         """,
-        *networks,
+        *texts,
     )
+
+
+def covering_texts(subject: Subject) -> list[str]:
+    """The column `network` of whatever can cover it: 254 texts at most."""
+    return [str(each) for each in subject.covering()]
 
 
 def faults(database: Database, table: Table, served: Collection[tuple[str, str]]) -> Iterator[str]:
     """A sentence for each row that cannot be served.
 
-    Either its zone and category are none of those served, or its network is none.
+    Either its zone and category are none of those served, or what it is about is
+    neither a network nor a name.
     """
     kind = table.removesuffix("s")
     for row in database.each(f"SELECT zone, network, category FROM {table}"):
@@ -49,7 +57,7 @@ def faults(database: Database, table: Table, served: Collection[tuple[str, str]]
         if (zone, category) in served:
             try:
                 parse_canonical(network)
-            except NetworkError as error:
+            except DnsblError as error:
                 yield f"{kind} {network} in {zone}: {error}"
         else:
             yield (

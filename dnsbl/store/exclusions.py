@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from dnsbl.network import Network, NetworkError, parse_canonical
+from dnsbl.errors import DnsblError
 from dnsbl.store import schema
 from dnsbl.store.covering import covering_rows, faults
 from dnsbl.store.database import Database
+from dnsbl.subject import Subject, parse_canonical
 from dnsbl.verdict import EVERY_CATEGORY, Entry
 
 
@@ -19,7 +20,7 @@ class Exclusion:
     """A row of `exclusions`; times in Unix seconds. `grace`: made by a delisting."""
 
     zone: str
-    network: Network
+    network: Subject
     category: str = EVERY_CATEGORY
     reason: str = ""
     grace: bool = False
@@ -48,7 +49,7 @@ def _exclusion(row: sqlite3.Row) -> Exclusion:
 
 
 def exclude(database: Database, exclusion: Exclusion) -> bool:
-    """Excludes a network, or brings its exclusion up to date; whether anything changed.
+    """Excludes a network or a name, or brings its exclusion up to date; whether anything changed.
 
     A grace exclusion never weakens one that an operator made, as long as that one holds.
     """
@@ -67,7 +68,7 @@ def exclude(database: Database, exclusion: Exclusion) -> bool:
     ) > 0  # fmt: skip
 
 
-def unexclude(database: Database, zone: str, network: Network, category: str) -> bool:
+def unexclude(database: Database, zone: str, network: Subject, category: str) -> bool:
     """Takes an exclusion away; whether there was one."""
     return database.change(
         "DELETE FROM exclusions WHERE zone = ? AND network = ? AND category = ?",
@@ -75,9 +76,9 @@ def unexclude(database: Database, zone: str, network: Network, category: str) ->
     ) > 0  # fmt: skip
 
 
-def covering_exclusions(database: Database, address: Network) -> list[Exclusion]:
-    """All exclusions whose network covers the address, the most specific first, in every zone."""
-    rows = covering_rows(database, "exclusions", _COLUMNS, address)
+def covering_exclusions(database: Database, subject: Subject) -> list[Exclusion]:
+    """All exclusions that cover it, the most specific first, in every zone."""
+    rows = covering_rows(database, "exclusions", _COLUMNS, subject)
     return sorted((_exclusion(row) for row in rows), key=lambda item: -item.network.length)
 
 
@@ -85,7 +86,7 @@ def browse_exclusions(
     database: Database,
     zone: str | None = None,
     limit: int = -1,
-    on_invalid: Callable[[NetworkError], None] | None = None,
+    on_invalid: Callable[[DnsblError], None] | None = None,
 ) -> Iterator[Exclusion]:
     """Exclusions one by one, as `listings.browse` has those."""
     for row in database.each(
@@ -95,7 +96,7 @@ def browse_exclusions(
     ):  # fmt: skip
         try:
             exclusion = _exclusion(row)
-        except NetworkError as error:
+        except DnsblError as error:
             if on_invalid is not None:
                 on_invalid(error)
             continue
@@ -119,6 +120,6 @@ def take_expired_exclusions(database: Database, now: int, limit: int) -> list[Ex
     )  # fmt: skip
     taken: list[Exclusion] = []
     for row in rows:
-        with contextlib.suppress(NetworkError):  # never served, so nobody misses it
+        with contextlib.suppress(DnsblError):  # never served, so nobody misses it
             taken.append(_exclusion(row))
     return taken

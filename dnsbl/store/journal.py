@@ -13,8 +13,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from dnsbl.network import Network, NetworkError, parse_canonical
+from dnsbl.errors import DnsblError
+from dnsbl.store.covering import covering_texts
 from dnsbl.store.database import Database
+from dnsbl.subject import Subject, parse_canonical
 from dnsbl.verdict import Entry
 
 Op = Literal["added", "changed", "removed", "imported"]
@@ -38,7 +40,7 @@ class Change:
     zone: str
     kind: Kind
     category: str
-    network: Network | None
+    network: Subject | None
     entry: Entry | None
     fault: str | None = None
 
@@ -62,7 +64,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """A row of the journal as history: when, what, to which network. For people."""
+    """A row of the journal as history: when, what, to which network or name. For people."""
 
     seq: int
     at: int
@@ -119,7 +121,8 @@ def changes(database: Database, after: int, limit: int) -> list[Change | Bulk]:
         """
         SELECT j.seq, j.kind, j.zone, j.network, j.category,
                CASE j.kind WHEN 'listing' THEN l.network ELSE e.network END AS present,
-               CASE j.kind WHEN 'listing' THEN l.expires_at ELSE e.expires_at END AS expires_at
+               CASE j.kind WHEN 'listing' THEN l.expires_at ELSE e.expires_at END AS expires_at,
+               l.text
         FROM journal AS j
         LEFT JOIN listings AS l ON j.kind = 'listing'
              AND (l.zone, l.network, l.category) = (j.zone, j.network, j.category)
@@ -137,27 +140,30 @@ def changes(database: Database, after: int, limit: int) -> list[Change | Bulk]:
 
 
 _TABLES: Final[dict[Kind, str]] = {"listing": "listings", "exclusion": "exclusions"}
+_TEXTS: Final[dict[Kind, str]] = {"listing": "text", "exclusion": "''"}
 
 # What would break a line into two, or a field, becomes what stands in no network and no category.
 _PLAIN: Final = "{column}"
 _MENDED: Final = "replace(replace({column}, char(9), char(65533)), char(10), char(65533))"
+_FIELDS: Final = 4
 
 
 def chunks(database: Database, zone: str, kind: Kind) -> Iterator[bytes]:
     """Every listing or exclusion of a zone as text, for the first load; inside one snapshot.
 
     A chunk has up to CHUNK_ROWS rows in the order of their keys: lines of
-    network, tab, category, tab, Unix seconds of the end or nothing for never,
-    joined by line feeds. SQLite makes it, at half a microsecond a row and with
-    the interpreter's lock free. What other clients wrote stands there as it is,
-    NULs and octets that are no text among it, but a tab or a line feed in a
-    network or a category reads U+FFFD.
+    network or name, tab, category, tab, Unix seconds of the end or nothing for
+    never, tab, the listing's own text or nothing for its category's, joined by
+    line feeds. SQLite makes it, at half a microsecond a row and with the
+    interpreter's lock free. What other clients wrote stands there as it is, NULs
+    and octets that are no text among it, but a tab or a line feed in any of them
+    reads U+FFFD.
     """
     after: tuple[bytes, bytes] | None = (b"", b"")
     while after is not None:
-        chunk, rows = _chunk(database, _TABLES[kind], zone, after, _PLAIN)
-        if (chunk.count(b"\t"), chunk.count(b"\n")) != (2 * rows, max(0, rows - 1)):
-            chunk, rows = _chunk(database, _TABLES[kind], zone, after, _MENDED)
+        chunk, rows = _chunk(database, kind, zone, after, _PLAIN)
+        if (chunk.count(b"\t"), chunk.count(b"\n")) != ((_FIELDS - 1) * rows, max(0, rows - 1)):
+            chunk, rows = _chunk(database, kind, zone, after, _MENDED)
         if rows:
             yield chunk
         after = _key_at(database, _TABLES[kind], zone, after, rows) if rows == CHUNK_ROWS else None
@@ -171,16 +177,21 @@ _BEYOND: Final = """
 
 
 def _chunk(
-    database: Database, table: str, zone: str, after: tuple[bytes, bytes], text: str
+    database: Database, kind: Kind, zone: str, after: tuple[bytes, bytes], field: str
 ) -> tuple[bytes, int]:
     """The lines beyond a key, and how many rows they are made of."""
-    network, category = text.format(column="network"), text.format(column="category")
+    table = _TABLES[kind]
+    network, category, text = (
+        field.format(column=column) for column in ("network", "category", "text")
+    )
     row = database.row(
         f"""
         SELECT CAST(group_concat(
-                   {network} || char(9) || {category} || char(9) || ifnull(expires_at, ''), char(10)
+                   {network} || char(9) || {category} || char(9) || ifnull(expires_at, '')
+                   || char(9) || {text}, char(10)
                ) AS BLOB), count(*)
-        FROM (SELECT network, category, expires_at {_BEYOND.format(table=table)} LIMIT ?)
+        FROM (SELECT network, category, expires_at, {_TEXTS[kind]} AS text
+              {_BEYOND.format(table=table)} LIMIT ?)
         """,  # the names are constants above
         zone, *after, CHUNK_ROWS,
     )  # fmt: skip
@@ -247,24 +258,31 @@ def _change(row: sqlite3.Row, seq: int, kind: Kind, *, present: bool) -> Change:
     zone, category = row["zone"], row["category"]
     try:
         network = parse_canonical(row["network"])
-    except NetworkError as error:
+    except DnsblError as error:
         return Change(seq, zone, kind, category, None, None, fault=str(error) if present else None)
     entry = None
     if present:
-        entry = Entry(network, category, kind == "exclusion", row["expires_at"])
+        entry = Entry(
+            network, category, kind == "exclusion", row["expires_at"], _mended(row["text"] or "")
+        )
     return Change(seq, zone, kind, category, network, entry)
 
 
-def history(database: Database, address: Network, limit: int) -> list[Happening]:
-    """The last changes of networks that cover the address, the newest first.
+def _mended(text: str) -> str:
+    """As `chunks` has it."""
+    return text.replace("\t", "\ufffd").replace("\n", "\ufffd")
+
+
+def history(database: Database, subject: Subject, limit: int) -> list[Happening]:
+    """The last changes of whatever covers an address or a name, the newest first.
 
     What a bulk import did to one of them is in no row of the journal.
     """
-    networks = [str(network) for network in address.covering()]
-    marks = ", ".join("?" * len(networks))
+    texts = covering_texts(subject)
+    marks = ", ".join("?" * len(texts))
     rows = database.rows(
         f"SELECT * FROM journal WHERE network IN ({marks}) ORDER BY seq DESC LIMIT ?",
-        *networks, limit,
+        *texts, limit,
     )  # fmt: skip
     return [
         Happening(row["seq"], row["at"], row["kind"], row["op"], row["zone"], row["network"],

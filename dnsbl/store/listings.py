@@ -8,11 +8,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from dnsbl.network import Network, NetworkError, parse_canonical
+from dnsbl.errors import DnsblError
 from dnsbl.store import schema
 from dnsbl.store.covering import covering_rows, faults
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import covering_exclusions
+from dnsbl.subject import Subject, parse_canonical
 from dnsbl.verdict import EVERY_CATEGORY, Entry
 
 IMPORT_BATCH_ROWS = 1000  # rows between two reports of an import's progress
@@ -20,44 +21,53 @@ IMPORT_BATCH_ROWS = 1000  # rows between two reports of an import's progress
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A row of `listings`; times in Unix seconds, `expires_at` None for never."""
+    """A row of `listings`; times in Unix seconds, `expires_at` None for never.
+
+    ``text`` is a TXT template of its own, in which `$` stands for what is asked
+    about; "" for that of its category.
+    """
 
     zone: str
-    network: Network
+    network: Subject
     category: str
     reason: str = ""
     source: str = ""
     evidence: str = ""
     listed_at: int = 0
     expires_at: int | None = None
+    text: str = ""
 
     @property
     def entry(self) -> Entry:
         """What it brings to a decision."""
-        return Entry(self.network, self.category, excludes=False, expires_at=self.expires_at)
+        return Entry(self.network, self.category, False, self.expires_at, self.text)  # noqa: FBT003  # a field
 
 
 _COLUMNS = schema.LISTING_COLUMNS
 
 _UPSERT = f"""
-    INSERT INTO listings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO listings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (zone, network, category) DO UPDATE
     SET reason = excluded.reason, source = excluded.source, evidence = excluded.evidence,
-        expires_at = excluded.expires_at
-    WHERE (reason, source, evidence, expires_at)
-          IS NOT (excluded.reason, excluded.source, excluded.evidence, excluded.expires_at)
+        expires_at = excluded.expires_at{{text_too}}
+    WHERE (reason, source, evidence, expires_at, text)
+          IS NOT (excluded.reason, excluded.source, excluded.evidence, excluded.expires_at,
+                  {{text}})
 """  # the columns are the constant above
+_UPSERT_ONE = _UPSERT.format(text_too=", text = excluded.text", text="excluded.text")
+# A feed has no texts: what an operator wrote stays.
+_UPSERT_OF_FEED = _UPSERT.format(text_too="", text="text")
 
 
 def _values(listing: Listing) -> tuple[object, ...]:
     return (
         listing.zone, str(listing.network), listing.category, listing.reason, listing.source,
-        listing.evidence, listing.listed_at, listing.expires_at,
+        listing.evidence, listing.listed_at, listing.expires_at, listing.text,
     )  # fmt: skip
 
 
 def _listing(row: sqlite3.Row) -> Listing:
-    """Raises NetworkError where another client wrote what SQL could not refuse."""
+    """Raises DnsblError where another client wrote what SQL could not refuse."""
     return Listing(
         zone=row["zone"],
         network=parse_canonical(row["network"]),
@@ -67,13 +77,14 @@ def _listing(row: sqlite3.Row) -> Listing:
         evidence=row["evidence"],
         listed_at=row["listed_at"],
         expires_at=row["expires_at"],
+        text=row["text"],
     )
 
 
 def add(database: Database, listing: Listing) -> bool:
-    """Lists a network, or brings its listing up to date; whether anything changed.
+    """Lists a network or a name, or brings its listing up to date; whether anything changed.
 
-    New evidence voids a grace exclusion of the same network (a trigger sees to it for new rows;
+    New evidence voids a grace exclusion of the very same (a trigger sees to it for new rows;
     here also where the row was there already).
     """
     with database.transaction():
@@ -82,7 +93,7 @@ def add(database: Database, listing: Listing) -> bool:
             "AND category IN ('', ?)",
             listing.zone, str(listing.network), listing.category,
         )  # fmt: skip
-        return database.change(_UPSERT, *_values(listing)) + voided > 0
+        return database.change(_UPSERT_ONE, *_values(listing)) + voided > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +131,11 @@ def add_many(database: Database, listings: Iterable[Listing]) -> Iterator[Batch]
     feed = iter(listings)
     while batch := list(itertools.islice(feed, IMPORT_BATCH_ROWS)):
         wanted = [item for item in batch if not graces or not is_in_grace(item)]
-        changed = database.change_each(_UPSERT, [_values(item) for item in wanted])
+        changed = database.change_each(_UPSERT_OF_FEED, [_values(item) for item in wanted])
         yield Batch(len(batch), changed, len(batch) - len(wanted))
 
 
-def remove(database: Database, zone: str, network: Network, category: str) -> bool:
+def remove(database: Database, zone: str, network: Subject, category: str) -> bool:
     """Takes a listing away; whether there was one."""
     return database.change(
         "DELETE FROM listings WHERE zone = ? AND network = ? AND category = ?",
@@ -132,7 +143,7 @@ def remove(database: Database, zone: str, network: Network, category: str) -> bo
     ) > 0  # fmt: skip
 
 
-def get(database: Database, zone: str, network: Network, category: str) -> Listing | None:
+def get(database: Database, zone: str, network: Subject, category: str) -> Listing | None:
     """One listing by its key."""
     row = database.row(
         f"SELECT {_COLUMNS} FROM listings WHERE zone = ? AND network = ? AND category = ?",
@@ -141,16 +152,19 @@ def get(database: Database, zone: str, network: Network, category: str) -> Listi
     return _listing(row) if row else None
 
 
-def covering(database: Database, address: Network) -> list[Listing]:
-    """All listings whose network covers the address, the most specific first, in every zone."""
-    rows = covering_rows(database, "listings", _COLUMNS, address)
+def covering(database: Database, subject: Subject) -> list[Listing]:
+    """All listings that cover an address, network or name, in every zone.
+
+    The most specific come first.
+    """
+    rows = covering_rows(database, "listings", _COLUMNS, subject)
     return sorted((_listing(row) for row in rows), key=lambda listing: -listing.network.length)
 
 
-def covering_entries(database: Database, zone: str, address: Network) -> list[Entry]:
-    """Listings and exclusions of a zone that cover the address, in the order that they decide."""
-    entries = [item.entry for item in covering(database, address) if item.zone == zone]
-    entries += [item.entry for item in covering_exclusions(database, address) if item.zone == zone]
+def covering_entries(database: Database, zone: str, subject: Subject) -> list[Entry]:
+    """Listings and exclusions of a zone that cover it, in the order that they decide."""
+    entries = [item.entry for item in covering(database, subject) if item.zone == zone]
+    entries += [item.entry for item in covering_exclusions(database, subject) if item.zone == zone]
     return sorted(entries, key=lambda entry: entry.precedence)
 
 
@@ -159,11 +173,11 @@ def browse(
     zone: str | None = None,
     category: str | None = None,
     limit: int = -1,
-    on_invalid: Callable[[NetworkError], None] | None = None,
+    on_invalid: Callable[[DnsblError], None] | None = None,
 ) -> Iterator[Listing]:
     """Listings one by one, ordered by zone and network text; a negative limit is none.
 
-    Rows whose network is none are left out, each with a call of `on_invalid`.
+    Rows whose network is none, nor a name, are left out, each with a call of `on_invalid`.
     """
     conditions: list[str] = []
     parameters: list[object] = []
@@ -178,7 +192,7 @@ def browse(
     ):  # fmt: skip
         try:
             listing = _listing(row)
-        except NetworkError as error:
+        except DnsblError as error:
             if on_invalid is not None:
                 on_invalid(error)
             continue
@@ -186,7 +200,8 @@ def browse(
 
 
 def invalid(database: Database, known: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """A sentence for each row that cannot be served: of no known zone and category, or no network.
+    """A sentence for each row that cannot be served: of no known zone and category, or about
+    neither a network nor a name.
 
     SQL cannot keep them out, so other clients of the database can write them.
     """
@@ -211,6 +226,6 @@ def take_expired(database: Database, now: int, limit: int) -> list[Listing]:
     )  # fmt: skip
     taken: list[Listing] = []
     for row in rows:
-        with contextlib.suppress(NetworkError):  # never served, so nobody misses it
+        with contextlib.suppress(DnsblError):  # never served, so nobody misses it
             taken.append(_listing(row))
     return taken

@@ -14,6 +14,7 @@ from sqlite_utils import Database as SqliteUtils
 from sqlite_utils import Migrations
 
 from dnsbl.network import NETWORK_TEXT_CHARS_MAX
+from dnsbl.store.access_key_table import ACCESS_KEYS
 from dnsbl.store.triggers import (
     KEY,
     NOT_IN_BULK,
@@ -21,11 +22,15 @@ from dnsbl.store.triggers import (
     grace_trigger,
     journal_triggers,
 )
+from dnsbl.store.widening import widen
 
 MIGRATIONS: Final = Migrations("dnsbl")
 
-LISTING_COLUMNS: Final = f"{KEY}, reason, source, evidence, listed_at, expires_at"
+LISTING_COLUMNS: Final = f"{KEY}, reason, source, evidence, listed_at, expires_at, text"
 EXCLUSION_COLUMNS: Final = f"{KEY}, reason, grace, excluded_at, expires_at"
+
+# Before the third migration.
+_FIRST_LISTING_COLUMNS: Final = f"{KEY}, reason, source, evidence, listed_at, expires_at"
 
 # Times are Unix seconds; the bound keeps out milliseconds, a common slip (it is the year 5138).
 TIME_MAX: Final = 100_000_000_000
@@ -237,7 +242,7 @@ CREATE INDEX audit_by_request ON audit (request_id) WHERE request_id IS NOT NULL
 @MIGRATIONS(name="0001_first")
 def _first(db: SqliteUtils) -> None:
     db.executescript(_FIRST)
-    db.executescript(journal_triggers("listings", "listing", LISTING_COLUMNS))
+    db.executescript(journal_triggers("listings", "listing", _FIRST_LISTING_COLUMNS))
     db.executescript(journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
     db.executescript(grace_trigger("listings_void_grace", "INSERT"))
     db.executescript(grace_trigger("listings_void_grace_moved", f"UPDATE OF {KEY}"))
@@ -292,8 +297,21 @@ def _bulk_imports(db: SqliteUtils) -> None:
         db.executescript(_BULK)
     finally:
         db.execute("PRAGMA legacy_alter_table = OFF")
-    db.executescript(journal_triggers("listings", "listing", LISTING_COLUMNS, NOT_IN_BULK))
+    db.executescript(journal_triggers("listings", "listing", _FIRST_LISTING_COLUMNS, NOT_IN_BULK))
     db.executescript(journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
+
+
+@MIGRATIONS(name="0003_names_and_texts")
+def _names_and_texts(db: SqliteUtils) -> None:
+    widen(db)
+    # A text that changes is a change of the listing.
+    db.executescript(drop_journal_triggers("listings"))
+    db.executescript(journal_triggers("listings", "listing", LISTING_COLUMNS, NOT_IN_BULK))
+
+
+@MIGRATIONS(name="0004_access_keys")
+def _access_keys(db: SqliteUtils) -> None:
+    db.executescript(ACCESS_KEYS)
 
 
 def apply(db: SqliteUtils) -> None:

@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.network import Network
+from dnsbl.subject import Subject
 from dnsbl.verdict import Entry
 
 _STALE_LEAST: Final = 1_000  # a heap this small is not worth rebuilding
@@ -16,7 +16,7 @@ _STALE_LEAST: Final = 1_000  # a heap this small is not worth rebuilding
 class Key:
     """Which entry."""
 
-    network: Network
+    network: Subject
     category: str
     excludes: bool
 

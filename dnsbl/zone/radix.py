@@ -16,12 +16,12 @@ import gc
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from dnsbl.network import BITS, IPV4, IPV6, Family, Network, NetworkError, parse_canonical
+from dnsbl.network import BITS, IPV4, IPV6, Family, Network, parse_canonical
 from dnsbl.verdict import EVERY_CATEGORY, Entry
 from dnsbl.zone.expiry import Expiry, Key
+from dnsbl.zone.row import read_row
 
 FREEZE_ENTRIES: Final = 5_000
-TIME_DIGITS_MAX: Final = 12  # the database holds no time over 100,000,000,000
 
 
 class _Node:
@@ -136,6 +136,7 @@ class Radix:
             raise ValueError(f"the radix has no category {entry.category!r}")
         self._freeze_at_times()
         network = entry.network
+        assert isinstance(network, Network), "names are held by another structure"
         tree = self._trees[network.family]
         path = tree.path(network.bits, network.length)
         if path[-1].length != network.length:
@@ -198,6 +199,7 @@ class Radix:
         """
         due = self._expiry.take_due(now, limit)
         for key in due:
+            assert isinstance(key.network, Network)
             self.discard(key.network, key.category, excludes=key.excludes)
         return len(due)
 
@@ -216,23 +218,11 @@ class Radix:
         """
         for chunk in chunks:
             for row in filter(None, chunk.split(b"\n")):
-                entry = self._read(row, excludes=excludes)
+                entry = read_row(row, self.categories, excludes=excludes, parse=parse_canonical)
                 if entry is None:
                     odd(row)
                 elif entry.live(now):
                     self.put(entry)
-
-    def _read(self, row: bytes, *, excludes: bool) -> Entry | None:
-        try:
-            network, category, expires_at = row.decode().split("\t")
-            if not self._has(category, excludes=excludes):
-                return None
-            if not _is_time(expires_at):
-                return None
-            at = int(expires_at) if expires_at else None
-            return Entry(parse_canonical(network), category, excludes, at)
-        except (NetworkError, ValueError):
-            return None
 
     def _has(self, category: str, *, excludes: bool) -> bool:
         return category in self.categories or (excludes and category == EVERY_CATEGORY)
@@ -260,12 +250,6 @@ class Radix:
                 node = waiting.pop()
                 yield from node.entries
                 waiting += [child for child in (node.one, node.zero) if child is not None]
-
-
-def _is_time(text: str) -> bool:
-    """Whether a time of the database can be read; nothing stands for never."""
-    digits = text.isascii() and text.isdecimal() and len(text) <= TIME_DIGITS_MAX
-    return digits or not text
 
 
 def _without(entries: tuple[Entry, ...], category: str, *, excludes: bool) -> tuple[Entry, ...]:
