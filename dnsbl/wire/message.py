@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias
 import dnslib
 
 from dnsbl.wire.numbers import CLASS_IN, Type
-from dnsbl.wire.record import NS, SOA, TXT, A, Answer, Labels, Record
+from dnsbl.wire.record import AAAA, HINFO, MX, NS, SOA, TXT, A, Answer, Labels, Record
 
 UDP_PAYLOAD_BYTES_MAX: Final = 1232  # DNS Flag Day 2020: no fragments on any usual path
 UDP_PLAIN_BYTES_MAX: Final = 512  # RFC 1035 §2.3.4, where there is no OPT
@@ -257,17 +257,25 @@ def _opt(edns: Edns, answer: Answer) -> dnslib.EDNS0:
 
 def _resource_record(record: Record) -> dnslib.RR:
     rtype, data = _record_data(record)
-    return dnslib.RR(dnslib.DNSLabel(record.owner), rtype, CLASS_IN, record.ttl, data)
+    rclass = record.rclass if isinstance(record, TXT) else CLASS_IN
+    return dnslib.RR(dnslib.DNSLabel(record.owner), rtype, rclass, record.ttl, data)
 
 
 def _record_data(record: Record) -> tuple[Type, dnslib.RD]:
     match record:
         case A():
             return Type.A, dnslib.A(tuple(record.address))
+        case AAAA():
+            return Type.AAAA, dnslib.AAAA(tuple(record.address))
         case TXT():
             return Type.TXT, dnslib.TXT(record.strings)
         case NS():
             return Type.NS, dnslib.NS(dnslib.DNSLabel(record.target))
+        case MX():
+            return Type.MX, dnslib.MX(dnslib.DNSLabel(record.exchange), record.preference)
+        case HINFO():
+            # RFC 1035 §3.3.2: two character-strings, just as a TXT of two holds them
+            return Type.HINFO, dnslib.TXT((record.cpu, record.os))
         case SOA():
             times = (
                 record.serial,

@@ -7,10 +7,10 @@ once, in ``dnsbl.wire.message``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from dnsbl.wire.numbers import Rcode
+from dnsbl.wire.numbers import CLASS_IN, ExtendedCode, Rcode
 
 Labels: TypeAlias = tuple[bytes, ...]
 
@@ -25,12 +25,22 @@ class A:
 
 
 @dataclass(frozen=True, slots=True)
+class AAAA:
+    """An IPv6 address of sixteen octets (RFC 3596 §2.2)."""
+
+    owner: Labels
+    ttl: int
+    address: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TXT:
-    """A text in strings of at most 255 octets each."""
+    """A text in strings of at most 255 octets each; `rclass` is another than IN for CHAOS."""
 
     owner: Labels
     ttl: int
     strings: tuple[bytes, ...]
+    rclass: int = CLASS_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +67,49 @@ class SOA:
     minimum_s: int
 
 
-Record: TypeAlias = A | TXT | NS | SOA
+@dataclass(frozen=True, slots=True)
+class MX:
+    """Who takes mail; the least preference first. No labels are the root (RFC 7505)."""
+
+    owner: Labels
+    ttl: int
+    preference: int
+    exchange: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class HINFO:
+    """Two strings of at most 255 octets each; made up for ANY (RFC 8482 §4.2)."""
+
+    owner: Labels
+    ttl: int
+    cpu: bytes
+    os: bytes
+
+
+Record: TypeAlias = A | AAAA | TXT | NS | SOA | MX | HINFO
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedError:
+    """Why, beyond the outcome (RFC 8914): a code of its registry, and a text for people."""
+
+    code: ExtendedCode
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said to a query: the outcome, whether with authority, and the records."""
+    """What is said to a query: the outcome, whether with authority, and the records.
+
+    ``zone`` and ``listed`` are for counting and for no reply: the zone that
+    answered, and the names of the categories that the answer lists.
+    """
 
     rcode: Rcode
     aa: bool = False
     answer: tuple[Record, ...] = ()
     authority: tuple[Record, ...] = ()
+    extended: ExtendedError | None = None
+    zone: str = field(default="", compare=False)
+    listed: tuple[str, ...] = field(default=(), compare=False)
