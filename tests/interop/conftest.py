@@ -6,9 +6,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from internet import EMPTY, Internet
+from namespaces import namespace
 from running import Running, run_dnsbl
 
 Serve = Callable[..., Running]
@@ -37,7 +40,7 @@ def dnsbl() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run_dnsbl
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
     """Finds a program of Debian's; where it is missing, a laptop skips the test and CI fails."""
 
@@ -50,3 +53,24 @@ def tool() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="module")
+def internet(
+    tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]
+) -> Iterator[Callable[..., Internet]]:
+    """Makes a small internet, by default one whose zone changes within seconds."""
+    for program in ("unshare", "nsenter", "ip", "named", "dnssec-keygen"):
+        tool(program)
+    with ExitStack() as stack:
+
+        def make(*, ttl_s: int = 1, negative_ttl_s: int = 1, hidden: bool = False) -> Internet:
+            folder = tmp_path_factory.mktemp("internet")
+            made = stack.enter_context(namespace(folder / "mounts", EMPTY))
+            internet = Internet(
+                made, folder, ttl_s=ttl_s, negative_ttl_s=negative_ttl_s, hidden=hidden
+            )
+            stack.callback(internet.close)
+            return internet
+
+        yield make

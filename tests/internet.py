@@ -1,0 +1,188 @@
+"""A small internet on one machine: a signed root, our list with its portal, a resolver, senders.
+
+The list is served on port 53 of an address of its own, as the root's delegation says, or hidden
+from the root, so that only a resolver that is told finds it.
+"""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+import visitor
+from house import ZONE_TEXT, House
+from mailserver import link_in_file
+from namespaces import Namespace
+from running import PROGRAM, Running
+
+from dnsbl.network import parse
+from dnsbl.store.database import open_writer
+
+ROOT = "192.0.2.1"
+LIST = "192.0.2.53"  # as docs/mail-servers.md has it
+MAIL_SERVER = "192.0.2.25"
+RESOLVER = "127.0.0.1"
+PORTAL = f"http://{LIST}:8053"
+
+LISTED = "192.0.2.99"
+LISTED_IPV6 = "2001:db8::99"
+IN_RANGE = "198.51.100.7"
+UNLISTED = "203.0.113.99"
+LISTINGS = (LISTED, LISTED_IPV6, "198.51.100.0/24", "203.0.113.128/25")
+
+# What begins empty in the namespace: where the daemons keep sockets, queues and caches.
+EMPTY = (
+    "/run", "/var/cache/bind", "/var/cache/knot-resolver", "/var/lib/knot-resolver",
+    "/var/lib/unbound", "/var/lib/postfix", "/var/spool/postfix", "/var/lib/rspamd",
+    "/var/lib/spamassassin", "/var/log",
+)  # fmt: skip
+
+CONFIG = f"""\
+[dns]
+listen = ["{LIST}:53"]
+[portal]
+listen = "{LIST}:8053"
+public_url = "{PORTAL}"
+"""
+ROOT_CONFIG = f"""\
+options {{
+    directory "/var/cache/bind";
+    listen-on {{ {ROOT}; }};
+    listen-on-v6 {{ none; }};
+    recursion no;
+    pid-file none;
+    session-keyfile none;
+}};
+controls {{ }};
+zone "." {{ type primary; file "/etc/bind/root.signed"; }};
+"""
+ROOT_ZONE = f"""\
+$TTL 3600
+. SOA a.root. nobody.invalid. 1 3600 600 86400 60
+. NS a.root.
+a.root. A {ROOT}
+mx.example. A {MAIL_SERVER}
+sender.example. A {LISTED}
+sender.example. MX 10 sender.example.
+"""
+DELEGATION = f"""\
+bl.example. NS ns1.bl.example.
+ns1.bl.example. A {LIST}
+"""
+PATIENCE_S = 30
+
+
+class Internet:
+    """The root and the list, running. `ttl_s` and `negative_ttl_s` are the zone's."""
+
+    def __init__(
+        self, namespace: Namespace, folder: Path, *, ttl_s: int, negative_ttl_s: int, hidden: bool
+    ) -> None:
+        self.namespace = namespace
+        self.folder = folder
+        self._daemons = 0
+        namespace.add_addresses(
+            ROOT, LIST, MAIL_SERVER, LISTED, LISTED_IPV6, IN_RANGE, UNLISTED, "2001:db8::25"
+        )
+        namespace.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
+        namespace.write("/etc/bind/root.conf", ROOT_CONFIG)
+        namespace.write("/etc/bind/root.zone", ROOT_ZONE + ("" if hidden else DELEGATION))
+        self.root_key = self._sign_root()
+        self.start("named", "-f", "-c", "/etc/bind/root.conf")
+        self.house = House(folder, 53, 8053)
+        zone = ZONE_TEXT.replace("ttl_s = 300", f"ttl_s = {ttl_s}")
+        self.house.write_zone(zone.replace("ttl_s = 60", f"ttl_s = {negative_ttl_s}"))
+        self.house.file.write_text(CONFIG)
+        self._list(*LISTINGS)
+        self.list = Running(self.house.file, program=namespace.within(*PROGRAM))
+        self.list.wait_for("ready")
+        self.until_answered("a.root", "A", server=ROOT)
+
+    def _list(self, *networks: str) -> None:
+        """Lists networks, as another client of the database would."""
+        database = self.house.config.data.database
+        open_writer(database).close()
+        with closing(sqlite3.connect(database)) as other, other:
+            other.executemany(
+                "INSERT INTO listings (zone, network, category) VALUES ('bl.example', ?, 'spam')",
+                [(str(parse(network)),) for network in networks],
+            )
+
+    def _sign_root(self) -> str:
+        """Signs the root zone; its key, as the resolvers are to trust it."""
+        name = self.namespace.run(
+            "dnssec-keygen", "-q", "-K", "/etc/bind", "-f", "KSK", "-a", "ECDSAP256SHA256", "."
+        ).strip()
+        self.namespace.run(
+            "dnssec-signzone", "-q", "-S", "-z", "-K", "/etc/bind", "-o", ".",
+            "-f", "/etc/bind/root.signed", "/etc/bind/root.zone",
+        )  # fmt: skip
+        lines = (self.namespace.root / f"etc/bind/{name}.key").read_text().splitlines()
+        return next(line for line in lines if not line.startswith(";"))
+
+    def close(self) -> None:
+        """Ends all of it."""
+        self.namespace.close()
+        self.list.stop()
+
+    def start(self, *command: str) -> Path:
+        """A daemon in the foreground; the file that it logs to."""
+        self._daemons += 1
+        log = self.folder / f"{Path(command[0]).name}-{self._daemons}.log"
+        self.namespace.start(*command, log=log)
+        return log
+
+    def ask(
+        self, name: str, kind: str = "A", server: str = RESOLVER, timeout_s: float = 10
+    ) -> dns.message.Message:
+        """One question, to the resolver."""
+        query = dns.message.make_query(name, kind)
+        with self.namespace.inside():
+            return dns.query.udp(query, server, timeout=timeout_s)
+
+    def until_answered(self, name: str, kind: str, server: str = RESOLVER) -> None:
+        """Returns once a server that is starting has an answer."""
+
+        def answered() -> bool:
+            try:
+                return bool(self.ask(name, kind, server, 0.2).answer)
+            except (OSError, dns.exception.Timeout):
+                return False
+
+        until(answered, f"{server} has no answer for {name} {kind}")
+
+    def until_listening(self, port: int, address: str = MAIL_SERVER) -> None:
+        """Returns once a port of a server that is starting takes connections."""
+
+        def listening() -> bool:
+            with self.namespace.inside():
+                try:
+                    socket.create_connection((address, port), 1).close()
+                except OSError:
+                    return False
+            return True
+
+        until(listening, f"nobody listens on {address} port {port}")
+
+    def delist(self, address: str) -> None:
+        """Takes an address off the list as its owner would: form, mail, link, button."""
+        with self.namespace.inside():
+            answer = visitor.request(PORTAL, address, "postmaster@sender.example")
+            assert answer.status == 303, answer.text
+            answer = visitor.press(link_in_file(self.house.config.data.outbox))
+            assert answer.status == 303, answer.text
+
+
+def until(true: Callable[[], bool], otherwise: str) -> None:
+    """Returns once something is true; where no event tells of it, that is asked again and again."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.02)
