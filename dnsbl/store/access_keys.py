@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -131,25 +131,34 @@ def browse(database: Database, zone: str | None = None) -> Iterator[AccessKey]:
     )  # fmt: skip
 
 
-def of_zone(database: Database, zone: str, limit: int) -> list[AccessKey]:
-    """At most so many keys of a zone, those that are good before the revoked, new before old."""
-    return list(_read(
+def of_zones(database: Database, zones: Collection[str]) -> Iterator[AccessKey]:
+    """Every key of those zones, the good before the revoked, the new before the old."""
+    marks = ", ".join("?" * len(zones))
+    return _read(
         database,
-        "WHERE zone = ? ORDER BY revoked_at IS NOT NULL, created_at DESC LIMIT ?",
-        zone, limit,
-    ))  # fmt: skip
+        f"WHERE zone IN ({marks}) ORDER BY revoked_at IS NOT NULL, created_at DESC, key_hash",
+        *zones,
+    )
 
 
 def version(database: Database) -> str | None:
-    """What is another text after each change of a key, whoever made it; None: it is not known."""
-    row = database.row("SELECT value FROM meta WHERE key = ?", VERSION_KEY)
-    return None if row is None else str(row["value"])
+    """What is another text after each change of a key, whoever made it; None: it is not known.
+
+    In another database it is another text too.
+    """
+    row = database.row(
+        "SELECT version.value || '/' || identity.value AS version "
+        "FROM meta AS version JOIN meta AS identity ON identity.key = 'identity' "
+        "WHERE version.key = ?",
+        VERSION_KEY,
+    )
+    return None if row is None else str(row["version"])
 
 
 def _read(database: Database, where: str, *parameters: object) -> Iterator[AccessKey]:
     rows = database.each(
         "SELECT key_hash, zone, holder, quota_per_day, created_at, expires_at, revoked_at "
-        f"FROM access_keys {where}",  # a constant of this file
+        f"FROM access_keys {where}",  # made of constants above
         *parameters,
     )
     for row in rows:

@@ -28,6 +28,7 @@ from dnsbl.store.journal import Bulk
 from dnsbl.zone.contents import Contents
 from dnsbl.zone.image import Mark
 from dnsbl.zone.images import Begun, Images
+from dnsbl.zone.key_source import KeySource
 from dnsbl.zone.rebuild import Rebuilds
 from dnsbl.zone.skipped import SkippedRows
 from dnsbl.zone.source import Loaded, News, Reread, Source
@@ -72,7 +73,8 @@ class Follower:
         self._skipped = SkippedRows()
         configs = [zone.config for zone in zones]
         image = image if COMPILED else None
-        self._source = Source(path, configs, self._skipped, now, image)
+        keys = KeySource({zone.config.origin: zone.keys for zone in zones})
+        self._source = Source(path, configs, self._skipped, now, image, keys)
         self._images = None if image is None else Images(image, self._begin_image, self._end_image)
         reading = Source(path, configs, self._skipped, now)
         self._rebuilds = Rebuilds(reading, zones.lock, self._put_rebuilt, now)

@@ -28,6 +28,7 @@ from dnsbl.store.database import (
 from dnsbl.zone import image
 from dnsbl.zone.contents import Contents
 from dnsbl.zone.image import Mark, Stand
+from dnsbl.zone.key_source import KeySource
 from dnsbl.zone.skipped import SkippedRows
 from dnsbl.zone.twin import AnyRadix
 
@@ -77,7 +78,7 @@ class Source:
     """Reads the database at a path, read-only, and notices when it is not the same any more.
 
     For one thread at a time. After a StoreError the next call begins with a
-    connection of its own.
+    connection of its own. ``keys`` are followed with the rest.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class Source:
         skipped: SkippedRows,
         now: Callable[[], float] = time.time,
         image_path: Path | None = None,
+        keys: KeySource | None = None,
     ) -> None:
         self._path = path
+        self._keys = keys
         self._image = image_path
         self._configs = tuple(configs)
         self._skipped = skipped
@@ -146,6 +149,8 @@ class Source:
         database = self._checked()
         # Before the journal is read: a commit in between changes it once more.
         data_version = journal.data_version(database)
+        if self._keys is not None:  # before all else: a key is revoked at once
+            self._keys.follow(database, data_version, anew=self._load_reason is not None)
         if (
             self._load_reason is None
             and data_version == self._data_version

@@ -10,6 +10,7 @@ from dnsbl.config import ZoneConfig
 from dnsbl.network import IPV4, Network
 from dnsbl.verdict import Entry, decide
 from dnsbl.wire.record import Labels
+from dnsbl.zone.keys import KeyRing
 from dnsbl.zone.twin import AnyRadix, new_radix
 
 NEVER_LISTED: Final = Network(IPV4, 0x7F00_0001, 32)  # RFC 5782 §5: 127.0.0.1
@@ -32,13 +33,14 @@ class Zone:
     ``radix`` and ``serial`` are the follower's to change; the radix may be
     swapped for another as a whole. ``serial`` is the number of the zone's last
     change in the journal, of which SOA shows the low 32 bits. ``tests`` are the
-    entries that are built in.
+    entries that are built in. ``keys`` are those that clients ask with.
     """
 
     def __init__(self, config: ZoneConfig, serial: int = 0) -> None:
         self.config = config
         self.labels: Final = tuple(label.encode() for label in config.origin.split("."))
         self.tests: Final = _test_entries(config)
+        self.keys: Final = KeyRing()
         self._radix = new_radix(category.name for category in config.categories)
         self._serial = serial
         self._mirror: Mirror | None = None

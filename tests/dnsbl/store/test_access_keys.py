@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from dnsbl.config.keys import KEY_ALPHABET, may_be_key
 from dnsbl.network import IPV4, IPV6, Network
 from dnsbl.store import access_keys
 from dnsbl.store.access_keys import AccessKey, HolderError
-from dnsbl.store.database import Database, InvalidRowError
+from dnsbl.store.database import Database, InvalidRowError, open_writer
 
 NOW = 1_800_000_000
 ROW = "(key_hash, zone, holder) VALUES (zeroblob(32), 'x.example', 'x')"
@@ -124,8 +125,9 @@ def test_keys_are_browsed_by_zone_and_holder_and_read_good_before_revoked(
 
     assert list(access_keys.browse(database)) == [ACME, old, zed, dul]
     assert list(access_keys.browse(database, "dul.example")) == [dul]
-    assert access_keys.of_zone(database, "bl.example", 9) == [zed, ACME, old]
-    assert access_keys.of_zone(database, "bl.example", 2) == [zed, ACME]
+    assert list(access_keys.of_zones(database, ["bl.example"])) == [zed, ACME, old]
+    assert list(access_keys.of_zones(database, ["dul.example", "x.example"])) == [dul]
+    assert list(access_keys.of_zones(database, [])) == []
 
 
 @pytest.mark.parametrize(
@@ -157,6 +159,12 @@ def test_a_version_that_is_gone_is_not_known(database: Database, shell: sqlite3.
     access_keys.add(database, ACME)
 
     assert access_keys.version(database) is None
+
+
+def test_another_database_has_another_version(database: Database, tmp_path: Path) -> None:
+    """Though as much was changed in it."""
+    with closing(open_writer(tmp_path / "other.sqlite3")) as other:
+        assert access_keys.version(other) != access_keys.version(database)
 
 
 @pytest.mark.parametrize(
