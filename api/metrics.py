@@ -25,6 +25,7 @@ _ROUTE_OTHER: Final = "other"  # whatever strangers ask for is one label
 # The DNS process's counters that are shown, with their labels.
 _DNS_COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "replies": ("DNS replies sent", ("transport", "zone", "qtype", "rcode")),
+    "hits": ("DNS replies that say listed", ("zone",)),
     "listed": ("DNS replies that say listed, by category", ("zone", "category")),
     "worker_replies": ("DNS replies by the thread that made them", ("worker",)),
     "dropped": ("DNS messages that got no reply", ("transport", "cause")),

@@ -52,6 +52,7 @@ class Counters:
     def __init__(self) -> None:
         self._drains: list[Drain] = []
         self._replies: Counter[tuple[Transport, str, str, str]] = Counter()
+        self._hits: Counter[str] = Counter()
         self._listed: Counter[tuple[str, str]] = Counter()
         self._dropped: Counter[tuple[Transport, DropCause]] = Counter()
         self._truncated: Counter[Transport] = Counter()
@@ -68,6 +69,7 @@ class Counters:
         # Each is copied before it is walked: a copy is one step of the interpreter's, while a walk
         # breaks where the other thread meets a new kind of reply meanwhile.
         self._replies.update(dict(other._replies))
+        self._hits.update(dict(other._hits))
         self._listed.update(dict(other._listed))
         self._dropped.update(dict(other._dropped))
         self._truncated.update(dict(other._truncated))
@@ -82,6 +84,7 @@ class Counters:
             # The shape before zones were counted has two parts.
             zone, qtype, rcode = key if len(key) == 3 else ("", *key)  # noqa: PLR2004
             self._replies["udp", zone, qtype, rcode] += count
+        self._hits.update(counts.get("hits", {}))
         self._listed.update(counts.get("listed", {}))
         self._dropped.update({("udp", cause): n for cause, n in counts["dropped"].items() if n})
         if counts["truncated"]:
@@ -93,11 +96,11 @@ class Counters:
     ) -> None:
         """A reply was made."""
         name = _TYPE_NONE if qtype is None else _TYPE_NAMES.get(qtype, _TYPE_OTHER)
-        zone: str = getattr(answer, "zone", "")
-        listed: tuple[str, ...] = getattr(answer, "listed", ())
-        self._replies[transport, zone, name, answer.rcode.name] += 1
-        for category in listed:
-            self._listed[zone, category] += 1
+        self._replies[transport, answer.zone, name, answer.rcode.name] += 1
+        if answer.listed:
+            self._hits[answer.zone] += 1
+        for category in answer.listed:
+            self._listed[answer.zone, category] += 1
         if truncated:
             self._truncated[transport] += 1
 
@@ -126,6 +129,11 @@ class Counters:
         """How many messages were dropped for a cause."""
         whole: Counters = total([self])
         return sum(count for (_, held), count in whole._dropped.items() if held == cause)
+
+    def hits(self, zone: str) -> int:
+        """How many replies said that something is listed in that zone."""
+        whole: Counters = total([self])
+        return whole._hits[zone]
 
     def listed(self, zone: str, category: str) -> int:
         """How many replies said that this category of the zone lists."""
@@ -158,6 +166,7 @@ class Counters:
                 }
                 for (transport, zone, qtype, rcode), count in sorted(self._replies.items())
             ],
+            "hits": [{"zone": zone, "count": count} for zone, count in sorted(self._hits.items())],
             "listed": [
                 {"zone": zone, "category": category, "count": count}
                 for (zone, category), count in sorted(self._listed.items())

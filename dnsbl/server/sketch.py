@@ -45,13 +45,15 @@ class Frequent(Generic[K]):
 
 
 class Sketch(Generic[K]):
-    """Counts keys; `now` of each call is in seconds, and never goes back far."""
+    """Counts keys; `now` of each call is in seconds, and goes back a little at most."""
 
     def __init__(
         self,
         room: int,
         half_life_s: float = math.inf,
         place: Callable[[K], int] = hash,
+        *,
+        begun_at: float = 0.0,
     ) -> None:
         assert room > 0
         self._room = room
@@ -64,8 +66,7 @@ class Sketch(Generic[K]):
         self._order: list[tuple[float, int, K]] = []
         self._added = 0
         self._total = 0.0
-        self._begun_at: float | None = None
-        self._scaled_at = 0.0
+        self._begun_at = self._scaled_at = begun_at
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -107,9 +108,7 @@ class Sketch(Generic[K]):
 
         That of all that ever was is the half-life over ln 2; it is less while young.
         """
-        if self._begun_at is None or now <= self._begun_at:
-            return 0.0
-        age_s = now - self._begun_at
+        age_s = max(0.0, now - self._begun_at)
         if math.isinf(self._half_life_s):
             return age_s
         mean_s = self._half_life_s / math.log(2)
@@ -130,8 +129,6 @@ class Sketch(Generic[K]):
 
     def _scale(self, now: float) -> float:
         """What one event of this moment weighs: older ones were given less to begin with."""
-        if self._begun_at is None:
-            self._begun_at = self._scaled_at = now
         if math.isinf(self._half_life_s):
             return 1.0
         halvings = max(0.0, now - self._scaled_at) / self._half_life_s

@@ -18,6 +18,7 @@ rename; written within a second of a change, at least every 5 s, and at the end:
       "counters": {
         "replies": [{"transport": "udp", "zone": "bl.example", "qtype": "A",
                      "rcode": "NOERROR", "count": 12}],
+        "hits": [{"zone": "bl.example", "count": 8}],
         "listed": [{"zone": "bl.example", "category": "spam", "count": 9}],
         "worker_replies": [{"worker": 1, "count": 7}, {"worker": 2, "count": 5}],
         "dropped": [{"transport": "udp", "cause": "short", "count": 1}],
@@ -33,7 +34,8 @@ rename; written within a second of a change, at least every 5 s, and at the end:
 are listings and exclusions that have not expired. Counters begin at each start
 of the process and only rise; what was never counted is left out, but for
 ``query_log`` and ``worker_replies``. The zone of what is in no zone of ours is
-"". A reply that lists counts once for each category in ``listed``. Lost lines of
+"". Of replies that say listed, ``hits`` counts each once, and ``listed`` once for
+each of its categories. Lost lines of
 the query log are those that the disk did not take, or not in time.
 ``worker_replies`` are the same replies by the thread that made them: 1 is the main
 thread, which has those over TCP as well.

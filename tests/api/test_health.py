@@ -13,6 +13,7 @@ COUNTERS = {
     "replies": [
         {"transport": "udp", "zone": "bl.example", "qtype": "A", "rcode": "NXDOMAIN", "count": 12}
     ],
+    "hits": [{"zone": "bl.example", "count": 4}],
     "listed": [{"zone": "bl.example", "category": "spam", "count": 5}],
     "worker_replies": [{"worker": 1, "count": 12}, {"worker": 2, "count": 0}],
     "dropped": [{"transport": "udp", "cause": "short", "count": 3}],
@@ -126,6 +127,7 @@ async def test_metrics_tell_what_the_dns_process_says(portal: Portal) -> None:
         "dnsbl_dns_start_time_seconds 1.7999998995e+09",
         'dnsbl_dns_replies_total'
         '{qtype="A",rcode="NXDOMAIN",transport="udp",zone="bl.example"} 12.0',
+        'dnsbl_dns_hits_total{zone="bl.example"} 4.0',
         'dnsbl_dns_listed_total{category="spam",zone="bl.example"} 5.0',
         "dnsbl_dns_slipped_total 2.0",
         'dnsbl_dns_query_log_total{result="written"} 7.0',

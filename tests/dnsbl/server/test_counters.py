@@ -36,6 +36,7 @@ def test_total_is_the_sum() -> None:
                 "count": 5,
             },
         ],
+        "hits": [{"zone": "bl.example", "count": 5}],
         "listed": [
             {"zone": "bl.example", "category": "policy", "count": 5},
             {"zone": "bl.example", "category": "spam", "count": 5},
@@ -48,7 +49,7 @@ def test_total_is_the_sum() -> None:
     }
     assert (summed.replies(), first.replies(), second.replies()) == (6, 2, 4)
     assert (summed.dropped("short"), summed.tcp_events("accepted"), summed.slipped()) == (5, 5, 5)
-    assert summed.listed("bl.example", "spam") == 5
+    assert (summed.hits("bl.example"), summed.listed("bl.example", "spam")) == (5, 5)
 
 
 def test_total_is_read_while_others_count() -> None:

@@ -72,6 +72,7 @@ async def test_file_says_what_its_description_says(
             "replies": [
                 {"transport": "tcp", "zone": "", "qtype": "none", "rcode": "FORMERR", "count": 1}
             ],
+            "hits": [],
             "listed": [],
             "worker_replies": [{"worker": 1, "count": 1}, {"worker": 2, "count": 0}],
             "dropped": [{"transport": "udp", "cause": "short", "count": 1}],
