@@ -20,6 +20,7 @@ from dnsbl.server.descriptors import connections_max
 from dnsbl.server.endpoint import bound_sockets
 from dnsbl.server.loop import loop_name, new_loop
 from dnsbl.server.respond import Responder
+from dnsbl.server.resumption import resume_key_counts
 from dnsbl.server.status import StatusFile
 from dnsbl.server.supervise import Supervisor
 from dnsbl.server.tcp import TcpServer
@@ -129,6 +130,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(follower.close)
+        await asyncio.to_thread(resume_key_counts, config.data.dns_status, zones)
         await unless_stopped(follower.load(), stop)
         connections = connections_max(config.dns, workers)
         sockets = stack.enter_context(bound_sockets(config.dns.listen, workers))

@@ -14,7 +14,11 @@ rename; written within a second of a change, at least every 5 s, and at the end:
       "loop": "uvloop",                     or "asyncio"
       "database_readable": true,            false: answers go on from memory
       "applied_seq": 1789999999,            the number of the journal that answers are by
-      "zones": {"bl.example": {"serial": 1789999999, "entries": 120429}},
+      "zones": {"bl.example": {"serial": 1789999999, "entries": 120429, "keys": {
+        "holders": [{"id": "0f3a9c27d1b4e865", "holder": "acme", "day": 20717, "today": 3,
+                     "queries": 12, "over_quota": 0}],
+        "rejected": [{"cause": "unknown", "count": 3}]
+      }}},
       "counters": {
         "replies": [{"transport": "udp", "zone": "bl.example", "qtype": "A",
                      "rcode": "NOERROR", "count": 12}],
@@ -31,7 +35,11 @@ rename; written within a second of a change, at least every 5 s, and at the end:
     }
 
 ``serial`` is the number in the journal; SOA shows it modulo 2^32. ``entries``
-are listings and exclusions that have not expired. Counters begin at each start
+are listings and exclusions that have not expired. ``keys`` are the counts of
+the zone's good keys: ``today`` was spent of the quota in the UTC day of that
+number since 1970, ``queries`` and ``over_quota`` in all; and how many questions
+were rejected for want of a good key. These alone go on after a restart.
+Other counters begin at each start
 of the process and only rise; what was never counted is left out, but for
 ``query_log`` and ``worker_replies``. The zone of what is in no zone of ours is
 "". Of replies that say listed, ``hits`` counts each once, and ``listed`` once for
@@ -138,7 +146,11 @@ class StatusFile:
             "database_readable": self._follower.database_readable,
             "applied_seq": self._follower.applied_seq,
             "zones": {
-                zone.config.origin: {"serial": zone.serial, "entries": len(zone.radix)}
+                zone.config.origin: {
+                    "serial": zone.serial,
+                    "entries": len(zone.radix),
+                    "keys": zone.keys.document(),
+                }
                 for zone in self._zones
             },
             "counters": self._tally.document(),

@@ -67,7 +67,9 @@ async def test_file_says_what_its_description_says(
         "loop": "asyncio",
         "database_readable": True,
         "applied_seq": 0,
-        "zones": {"bl.example": {"serial": 0, "entries": 1}},
+        "zones": {
+            "bl.example": {"serial": 0, "entries": 1, "keys": {"holders": [], "rejected": []}}
+        },
         "counters": {
             "replies": [
                 {"transport": "tcp", "zone": "", "qtype": "none", "rcode": "FORMERR", "count": 1}
