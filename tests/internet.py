@@ -27,7 +27,7 @@ from dnsbl.store.database import open_writer
 
 ROOT = "192.0.2.1"
 LIST = "192.0.2.53"  # as docs/mail-servers.md has it
-MAIL_SERVER = "192.0.2.25"
+MAIL_SERVER, MAIL_SERVER_IPV6 = "192.0.2.25", "2001:db8::25"
 RESOLVER = "127.0.0.1"
 PORTAL = f"http://{LIST}:8053"
 
@@ -89,7 +89,7 @@ class Internet:
         self.folder = folder
         self._daemons = 0
         namespace.add_addresses(
-            ROOT, LIST, MAIL_SERVER, LISTED, LISTED_IPV6, IN_RANGE, UNLISTED, "2001:db8::25"
+            ROOT, LIST, MAIL_SERVER, LISTED, LISTED_IPV6, IN_RANGE, UNLISTED, MAIL_SERVER_IPV6
         )
         namespace.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
         namespace.write("/etc/bind/root.conf", ROOT_CONFIG)
@@ -173,11 +173,18 @@ class Internet:
 
     def delist(self, address: str) -> None:
         """Takes an address off the list as its owner would: form, mail, link, button."""
+        outbox = self.house.config.data.outbox
+
+        def mails() -> int:
+            return len(list(outbox.glob("*.eml")))
+
+        before = mails()
         with self.namespace.inside():
             answer = visitor.request(PORTAL, address, "postmaster@sender.example")
             assert answer.status == 303, answer.text
-            answer = visitor.press(link_in_file(self.house.config.data.outbox))
-            assert answer.status == 303, answer.text
+            until(lambda: mails() > before, "no mail was written")
+            answer = visitor.press(link_in_file(outbox))
+        assert "no longer listed" in answer.text
 
 
 def until(true: Callable[[], bool], otherwise: str) -> None:

@@ -44,7 +44,7 @@ class Wiretap:
 
     def asked(self) -> list[tuple[str, str]]:
         """The names, in lower case without the last dot, and types asked since the last time."""
-        found = []
+        found: list[tuple[str, str]] = []
         while True:
             try:
                 packet, (_, _, direction, *_) = self._socket.recvfrom(65535)

@@ -1,0 +1,98 @@
+"""Postfix refuses mail from listed clients, and takes it once its owner has delisted the address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from documented import snippet
+from internet import LISTED, LISTED_IPV6, MAIL_SERVER, MAIL_SERVER_IPV6, PORTAL, UNLISTED, Internet
+from resolvers import unbound
+from sender import send, until_taken
+
+MAIN = f"""\
+compatibility_level = 3.6
+myhostname = mx.example
+mynetworks = 127.0.0.0/8
+inet_interfaces = {MAIL_SERVER}, {MAIL_SERVER_IPV6}
+mydestination = destination.example
+local_recipient_maps =
+local_transport = discard:
+alias_maps =
+maillog_file = /var/log/postfix.log
+"""
+MASTER = "/etc/postfix/master.cf"
+
+
+@pytest.fixture(scope="module")
+def start(internet: Callable[..., Internet], tool: Callable[[str], str]) -> Callable[..., Internet]:
+    """Starts Postfix with some lines of main.cf and master.cf."""
+
+    def start(main: str, master: str = "") -> Internet:
+        tool("postfix")
+        tool("unbound")
+        made = internet(hidden=True)
+        unbound(made, told=True)
+        at = made.namespace
+        at.write("/etc/postfix/main.cf", MAIN + main)
+        services = (at.root / "usr/share/postfix/master.cf.dist").read_text()
+        if master:
+            services = services.replace("\nsmtp      inet", "\n#smtp      inet") + master
+        at.write(MASTER, services)
+        at.run("postconf", "-F", "*/*/chroot = n")
+        made.until_answered("mx.example", "A")
+        at.run("postfix", "start")
+        made.until_listening(25)
+        return made
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def smtpd(start: Callable[..., Internet]) -> Internet:
+    """With reject_rbl_client."""
+    return start(snippet("Postfix", "/etc/postfix/main.cf"))
+
+
+@pytest.fixture(scope="module")
+def postscreen(start: Callable[..., Internet]) -> Internet:
+    """With postscreen before it, which waits for a second instead of six."""
+    return start(
+        snippet("Postscreen", "/etc/postfix/main.cf") + "postscreen_greet_wait = 1s\n",
+        snippet("Postscreen", MASTER),
+    )
+
+
+@pytest.mark.parametrize("client", [LISTED, LISTED_IPV6])
+def test_reject_rbl_client_quotes_the_text_until_the_client_is_delisted(
+    smtpd: Internet, client: str
+) -> None:
+    """The refusal, and so the bounce, says why and where to ask; after a delisting mail passes."""
+    reply = send(smtpd, client)
+    assert reply.code == 554
+    assert f"banned sending IP [{client}]" in reply.text
+    assert f"{PORTAL}/?ip={client}" in reply.text
+
+    smtpd.delist(client)
+    until_taken(smtpd, client)
+
+
+def test_reject_rbl_client_lets_others_pass(smtpd: Internet) -> None:
+    """A client that is not listed is none of the list's business."""
+    assert send(smtpd, UNLISTED).code == 250
+
+
+def test_postscreen_refuses_until_the_client_is_delisted(postscreen: Internet) -> None:
+    """It quotes no text of a list; its footer says where to ask instead."""
+    reply = send(postscreen, LISTED)
+    assert reply.code == 550
+    assert "blocked using bl.example" in reply.text
+    assert f"https://delist.example/?ip={LISTED}" in reply.text
+
+    postscreen.delist(LISTED)
+    until_taken(postscreen, LISTED)
+
+
+def test_postscreen_lets_others_pass(postscreen: Internet) -> None:
+    """A client that is not listed gets to the real server."""
+    assert send(postscreen, UNLISTED).code == 250
