@@ -15,6 +15,7 @@ from dnsbl.config.category import (
     read_category,
 )
 from dnsbl.config.domain import parse_hostmaster, parse_hostname, parse_nameserver, parse_origin
+from dnsbl.config.keys import NO_KEYS, KeysConfig, read_keys
 from dnsbl.config.toml import ConfigError, Table
 
 Lists = Literal["addresses", "names"]
@@ -48,6 +49,7 @@ class ZoneConfig:
     include: tuple[str, ...] = ()
     apex: ApexConfig = NO_RECORDS
     hosts: tuple[HostConfig, ...] = ()
+    keys: KeysConfig = NO_KEYS
 
     def category(self, name: str) -> CategoryConfig | None:
         """The category of that name, or None."""
@@ -81,6 +83,7 @@ def read_zone(file: Path, public_url: str) -> ZoneConfig:
         include=_read_include(table, origin),
         apex=read_apex(table.table("apex")),
         hosts=read_hosts(table.table("hosts"), origin),
+        keys=read_keys(table.table("keys"), origin),
     )
     least = 0 if zone.include else 1
     if not least <= len(zone.categories) <= CATEGORIES_MAX:
