@@ -7,6 +7,7 @@
 ``lookup``     show: everything known of an address
 ``inventory``  list
 ``question``   query: asks over DNS, as a mail server would
+``top``        top: what the server does just now
 ``health``     check
 
 ``group`` holds them, and turns every error into one line and an exit code:

@@ -36,6 +36,7 @@ VERBS: Final = {
     "show": ("lookup", "show"),
     "list": ("inventory", "list_entries"),
     "query": ("question", "query"),
+    "top": ("top", "top"),
     "check": ("health", "check"),
 }
 

@@ -60,7 +60,7 @@ _log = structlog.get_logger()
 class Tops:
     """The most frequent of late; fed by the observers' thread, told by the main one."""
 
-    def __init__(self, client_prefix_ipv4: int = 32, client_prefix_ipv6: int = 128) -> None:
+    def __init__(self, client_prefix_ipv4: int, client_prefix_ipv6: int) -> None:
         self._prefixes = (client_prefix_ipv4, client_prefix_ipv6)
         self._lock = threading.Lock()
         self.begin(0.0)

@@ -28,10 +28,11 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import structlog
 
+from dnsbl.config import QueryLogConfig
 from dnsbl.network import IPV4, Network
 from dnsbl.server.observation import Observation
 from dnsbl.server.observe import Rates
@@ -45,19 +46,12 @@ class QueryLog:
     """Writes the lines, in the observers' thread. `chance` is from 0 to 1, for samples."""
 
     def __init__(
-        self,
-        file: Path,
-        *,
-        sample: int = 1,
-        only: Literal["all", "listed", "answered"] = "all",
-        client_prefix_ipv4: int = 32,
-        client_prefix_ipv6: int = 128,
-        chance: Callable[[], float] = random.random,
+        self, file: Path, config: QueryLogConfig, chance: Callable[[], float] = random.random
     ) -> None:
         self._path = file
-        self._sample = sample
-        self._only = only
-        self._prefixes = (client_prefix_ipv4, client_prefix_ipv6)
+        self._sample = config.sample
+        self._only = config.only
+        self._prefixes = (config.client_prefix_ipv4, config.client_prefix_ipv6)
         self._chance = chance
         self._file: int | None = None
         self._writable = True

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from dnsbl.server.counters import Counters, Transport
+from dnsbl.server.observe import Observer
 from dnsbl.wire.message import (
     HEADER_BYTES,
     TCP_BYTES_MAX,
@@ -34,7 +35,7 @@ class Responder:
     """Answers messages out of the zones, for one worker. `now` gives Unix seconds.
 
     ``fast`` is the worker's compiled path, where there is one: what it declines
-    is answered here.
+    is answered here. ``observer`` is told of what was asked and said.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Responder:
         counters: Counters,
         now: Callable[[], float] = time.time,
         fast: FastPath | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._zones = zones
         self._now = now
         self.counters = counters
         self.fast: Final = fast
+        self.observer: Final = observer
 
     def respond(self, data: bytes, transport: Transport) -> bytes | None:
         """The reply to a message, or None where it gets none. Never raises."""

@@ -8,17 +8,22 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import structlog
 
-from dnsbl.config import Config
+from dnsbl.config import Config, QueryLogConfig
 from dnsbl.server.background import StoppedEarlyError, in_background, unless_stopped
 from dnsbl.server.counters import FIRST_WORKER, Counters, Tally
 from dnsbl.server.descriptors import connections_max
 from dnsbl.server.endpoint import bound_sockets
+from dnsbl.server.live import LiveView, Tops
 from dnsbl.server.loop import loop_name, new_loop
+from dnsbl.server.observation import Decide, Narrator
+from dnsbl.server.observe import Observers
+from dnsbl.server.querylog import QueryLog
 from dnsbl.server.respond import Responder
 from dnsbl.server.resumption import resume_key_counts
 from dnsbl.server.status import StatusFile
@@ -26,6 +31,7 @@ from dnsbl.server.supervise import Supervisor
 from dnsbl.server.tcp import TcpServer
 from dnsbl.server.workers import Worker, answering, worker_count
 from dnsbl.store.database import DatabaseMissingError, SchemaError, open_reader, open_writer
+from dnsbl.zone.answer import answer
 from dnsbl.zone.fast import fast_paths
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.twin import MISSING
@@ -119,13 +125,25 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     fast = fast_paths(zones, workers)
     if MISSING:
         _log.warning("compiled_path_missing", reason=MISSING)
-    responders = [Responder(zones, Counters(), fast=fast[number]) for number in range(workers)]
+    observers = Observers(
+        Narrator(zones, _decide(zones)), range(FIRST_WORKER, FIRST_WORKER + workers)
+    )
+    responders = [
+        Responder(zones, Counters(), fast=fast[number], observer=observers.workers[number])
+        for number in range(workers)
+    ]
+    path = "python" if fast[0] is None else "compiled"
+    query_log = _query_log(config.dns.query_log, observers)
+    tally = Tally(
+        [responder.counters for responder in responders],
+        dict if query_log is None else query_log.counts,
+    )
     follower = Follower(config.data.database, zones, image=config.data.image)
     status = StatusFile(
         config.data.dns_status,
         zones,
         follower,
-        Tally([responder.counters for responder in responders]),
+        tally,
         loop_name=loop_name(),
     )
     async with contextlib.AsyncExitStack() as stack:
@@ -136,21 +154,47 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
         sockets = stack.enter_context(bound_sockets(config.dns.listen, workers))
         await stack.enter_async_context(in_background(follower.run(), stop))
         await stack.enter_async_context(in_background(status.run(), stop))
+        if query_log is not None:
+            stack.callback(query_log.close)
+        await stack.enter_async_context(in_background(observers.run(), stop))
         for number in range(1, workers):
             worker = Worker(FIRST_WORKER + number, sockets.udp[number], responders[number])
             await stack.enter_async_context(in_background(worker.run(), stop))
             await unless_stopped(worker.wait_answering(), stop)
         stack.enter_context(answering(sockets.udp[0], responders[0]))
         await stack.enter_async_context(_tcp(config, responders[0], sockets.tcp, connections))
+        live = _live_view(config, tally, observers, path)
+        await stack.enter_async_context(in_background(live.run(), stop))
         yield {
             "pid": os.getpid(),
             "listen": [str(endpoint) for endpoint in config.dns.listen],
             "loop": loop_name(),
             "workers": workers,
-            "path": "python" if fast[0] is None else "compiled",
+            "path": path,
             "seq": follower.applied_seq,
             "entries": sum(len(zone.radix) for zone in zones),
         }
+
+
+def _decide(zones: Zones) -> Decide:
+    """What answers the observers, who have to know of a reply why it is as it is."""
+    return lambda query, now, client: answer(zones, query, now)  # noqa: ARG005
+
+
+def _query_log(config: QueryLogConfig, observers: Observers) -> QueryLog | None:
+    """The query log where there is to be one; it hears of queries from now on."""
+    if config.file is None:
+        return None
+    query_log = QueryLog(config.file, config)
+    observers.want(query_log, query_log.rates)
+    return query_log
+
+
+def _live_view(config: Config, tally: Tally, observers: Observers, path: str) -> LiveView:
+    log = config.dns.query_log
+    tops = Tops(log.client_prefix_ipv4, log.client_prefix_ipv6)
+    facts = {"started_at": round(time.time(), 3), "path": path}
+    return LiveView(config.data.live_view, tally, observers, tops, facts)
 
 
 def _ensure_database(config: Config) -> None:

@@ -125,8 +125,10 @@ async def test_metrics_tell_what_the_dns_process_says(portal: Portal) -> None:
     for line in (
         "dnsbl_dns_up 1.0",
         "dnsbl_dns_start_time_seconds 1.7999998995e+09",
-        'dnsbl_dns_replies_total'
-        '{qtype="A",rcode="NXDOMAIN",transport="udp",zone="bl.example"} 12.0',
+        (
+            'dnsbl_dns_replies_total'
+            '{qtype="A",rcode="NXDOMAIN",transport="udp",zone="bl.example"} 12.0'
+        ),
         'dnsbl_dns_hits_total{zone="bl.example"} 4.0',
         'dnsbl_dns_listed_total{category="spam",zone="bl.example"} 5.0',
         "dnsbl_dns_slipped_total 2.0",
