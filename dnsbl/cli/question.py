@@ -24,7 +24,7 @@ from dnsbl.cli import options, report
 from dnsbl.cli.scope import chosen_zone, origin
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, Endpoint, load
-from dnsbl.config.settings import parse_endpoint
+from dnsbl.config.dns import parse_endpoint
 from dnsbl.network import Network, parse_address
 
 DNS_PORT: Final = 53

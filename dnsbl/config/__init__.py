@@ -1,18 +1,26 @@
 """dnsbl.toml and zones/*.toml, read strictly into frozen dataclasses.
 
 ``toml`` takes a table key by key and refuses what is unknown or of the wrong
-type; ``settings`` reads dnsbl.toml, ``zonefile`` one zone, ``zones``
-all of them together. A path is relative
-to the file that names it. ``log`` sets structlog up as the configuration says.
+type; ``settings`` reads dnsbl.toml, and ``dns`` its part for the DNS server;
+``zonefile`` one zone, ``zones`` all of them together; ``access`` an access list
+of either. A path is relative to the file that names it. ``log`` sets structlog
+up as the configuration says.
 """
 
+from dnsbl.config.access import AccessConfig, Action
 from dnsbl.config.apex import ApexConfig, HostConfig, MailExchanger
 from dnsbl.config.category import CategoryConfig
+from dnsbl.config.dns import (
+    CookiesConfig,
+    DnsConfig,
+    Endpoint,
+    QueryLogConfig,
+    RateLimitConfig,
+)
+from dnsbl.config.keys import KeysConfig
 from dnsbl.config.settings import (
     Config,
     DataConfig,
-    DnsConfig,
-    Endpoint,
     LimitsConfig,
     LogConfig,
     MailConfig,
@@ -26,20 +34,26 @@ from dnsbl.config.zonefile import Lists, Reputation, ZoneConfig
 from dnsbl.config.zones import answering
 
 __all__ = [
+    "AccessConfig",
+    "Action",
     "ApexConfig",
     "CategoryConfig",
     "Config",
     "ConfigError",
+    "CookiesConfig",
     "DataConfig",
     "DnsConfig",
     "Endpoint",
     "HostConfig",
+    "KeysConfig",
     "LimitsConfig",
     "Lists",
     "LogConfig",
     "MailConfig",
     "MailExchanger",
     "PortalConfig",
+    "QueryLogConfig",
+    "RateLimitConfig",
     "Reputation",
     "SmtpConfig",
     "ZoneConfig",

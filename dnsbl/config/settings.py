@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
+from dnsbl.config.dns import PORT_MAX, DnsConfig, Endpoint, parse_endpoint, read_dns
 from dnsbl.config.domain import parse_hostname, parse_mailbox
 from dnsbl.config.toml import ConfigError, Table
 from dnsbl.config.zonefile import ZoneConfig
@@ -22,22 +23,10 @@ DATABASE_NAME = "listings.sqlite3"
 OUTBOX_NAME = "outbox"
 DNS_STATUS_NAME = "dns.json"
 IMAGE_NAME = "radix.image"
-PORT_MAX = 65_535
+LIVE_VIEW_NAME = "top.sock"
 
 MailTransport = Literal["file", "smtp"]
 SmtpSecurity = Literal["none", "starttls", "tls"]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An address and a port to listen on; written 192.0.2.1:53 or [2001:db8::1]:53."""
-
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +57,10 @@ class DataConfig:
         """What the DNS process writes about itself, for the sidecar's metrics."""
         return self.directory / DNS_STATUS_NAME
 
-
-@dataclass(frozen=True, slots=True)
-class DnsConfig:
-    """The DNS server. `workers` 0 means one for each CPU."""
-
-    listen: tuple[Endpoint, ...]
-    workers: int
-    tcp_idle_timeout_s: int
-    tcp_connections_max: int
+    @property
+    def live_view(self) -> Path:
+        """Where the DNS process tells `dnsbl top` what goes on."""
+        return self.directory / LIVE_VIEW_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,24 +135,6 @@ class Config:
         return next((zone for zone in self.zones if zone.origin == origin), None)
 
 
-def parse_endpoint(text: str) -> Endpoint:
-    """An address with a port. Raises ValueError: host names are not looked up here."""
-    address_text, colon, port_text = text.rpartition(":")
-    if not colon or not port_text.isascii() or not port_text.isdigit() or len(port_text) > 5:  # noqa: PLR2004  # digits of 65535
-        raise ValueError("it has no port; write 127.0.0.1:5300 or [::1]:5300")
-    port = int(port_text)
-    if not 1 <= port <= PORT_MAX:
-        raise ValueError(f"the port is not from 1 to {PORT_MAX}")
-    if address_text.startswith("[") and address_text.endswith("]"):
-        address = ipaddress.IPv6Address(address_text[1:-1])
-        if address.scope_id is not None:
-            raise ValueError("it has a scope (%…), which cannot be listened on")
-        if address.ipv4_mapped is not None:
-            raise ValueError(f"it is an IPv4 address; write {address.ipv4_mapped}:{port}")
-        return Endpoint(str(address), port)
-    return Endpoint(str(ipaddress.IPv4Address(address_text)), port)
-
-
 def _parse_public_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -190,21 +156,6 @@ def _read_data(table: Table) -> DataConfig:
     )
     table.finish()
     return data
-
-
-def _read_dns(table: Table) -> DnsConfig:
-    expected = "a list of one or more addresses with ports, such as 127.0.0.1:5300"
-    dns = DnsConfig(
-        listen=table.parsed_each("listen", ["127.0.0.1:5300"], expected, parse_endpoint),
-        workers=table.whole("workers", 1, "threads (0: one for each CPU)", 0, 256),
-        # RFC 7766 §6.2.3: a server's idle timeout is in the order of seconds
-        tcp_idle_timeout_s=table.whole("tcp_idle_timeout_s", 10, "seconds", 1, 3600),
-        tcp_connections_max=table.whole("tcp_connections_max", 1024, "connections", 1, 65536),
-    )
-    if not dns.listen or len(set(dns.listen)) != len(dns.listen):
-        raise table.refuse("listen", expected + ", each once")
-    table.finish()
-    return dns
 
 
 def _read_portal(table: Table) -> PortalConfig:
@@ -322,7 +273,7 @@ def load(file: Path) -> Config:
     config = Config(
         file=file,
         data=data,
-        dns=_read_dns(table.table("dns")),
+        dns=read_dns(table.table("dns")),
         portal=portal,
         mail=_read_mail(table.table("mail"), f"delist@{zones[0].origin}"),
         log=_read_log(table.table("log")),

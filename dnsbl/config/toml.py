@@ -96,6 +96,10 @@ class Table:
             raise self.refuse(key, expected)
         return value
 
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Yes or no."""
+        return self._take(key, default, bool, "true or false")
+
     def whole(self, key: str, default: int | None, unit: str, least: int, most: int) -> int:
         """A whole number of a unit ("" where it has none), within bounds."""
         expected = f"a whole number{f' of {unit}' if unit else ''} from {least} to {most}"

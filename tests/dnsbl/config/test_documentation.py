@@ -63,7 +63,7 @@ def asked(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, Asked]:
 
         monkeypatch.setattr(Table, kind, watched)
 
-    for kind in ("text", "choice", "whole", "texts", "parsed", "parsed_each", "table"):
+    for kind in ("text", "choice", "flag", "whole", "texts", "parsed", "parsed_each", "table"):
         watch(kind)
     load(house.file)
     return {key: value for key, value in found.items() if value.kind != "table"}
@@ -94,8 +94,8 @@ def test_choices_are_true(asked: dict[str, Asked]) -> None:
 
 
 def test_types_are_true(asked: dict[str, Asked]) -> None:
-    """Texts and lists of texts are called that."""
-    names = {"text": "text", "parsed": "text", "texts": "list of texts"}
+    """Texts, lists of texts, and what is true or false, are called that."""
+    names = {"text": "text", "parsed": "text", "texts": "list of texts", "flag": "`true`, `false`"}
     names["parsed_each"] = names["texts"]
     rows = documented()
 
@@ -114,6 +114,7 @@ def test_required_keys_are_required(asked: dict[str, Asked]) -> None:
         for key, (kind, arguments) in asked.items()
         if (arguments and arguments[0] is not None and kind != "text")
         or (kind == "text" and arguments)
+        or kind == "flag"
     }  # fmt: skip
 
     assert called == set(asked) - defaulted

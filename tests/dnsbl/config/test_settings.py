@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dnsbl.config import Config, ConfigError, Endpoint, default_file, load
-from dnsbl.config.settings import parse_endpoint
+from dnsbl.config.dns import parse_endpoint
 from dnsbl.config.toml import CONFIG_FILE_BYTES_MAX
 from dnsbl.network import parse
 
@@ -261,7 +261,7 @@ def test_everything_written_is_read(configure: Callable[[str], Config]) -> None:
 
     assert config.data.directory == Path("/var/lib/dnsbl")
     assert [str(endpoint) for endpoint in config.dns.listen] == ["0.0.0.0:53", "[::]:53"]
-    assert dataclasses.astuple(config.dns)[1:] == (0, 3, 9)
+    assert dataclasses.astuple(config.dns)[1:5] == (0, 3, 9, 9)
     assert str(config.portal.listen) == "[::1]:80"
     assert config.portal.public_url == "https://bl.example/portal"
     assert config.portal.contact == "mailto:me@bl.example"
