@@ -1,14 +1,11 @@
 from collections.abc import Callable, Iterable, Iterator
 
-from dnsbl.native.gate import Gate
+from dnsbl.native.holder import Holder
 from dnsbl.network import Network
 from dnsbl.verdict import Entry
 
-class Radix:
-    categories: tuple[str, ...]
-
+class Radix(Holder):
     def __init__(self, categories: Iterable[str]) -> None: ...
-    def guard(self, gate: Gate | None) -> None: ...
     def put(self, entry: Entry) -> None: ...
     def discard(self, network: Network, category: str, *, excludes: bool) -> bool: ...
     def covering(self, network: Network) -> list[Entry]: ...

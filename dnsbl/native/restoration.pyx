@@ -122,6 +122,7 @@ cdef int _restore_values(Radix radix, _Reader* reader) noexcept nogil:
         if time == 0 or (times != 1 and times != time) or not _get(reader, read, times * 8):
             return 0
         entries.excludes_all = all_
+        entries.texts = 0  # the rows that have one are read again
         time = 0
         mask = entries.lists
         while mask:

@@ -1,9 +1,10 @@
-"""Reads rows of the database, as text, straight into a tree."""
+"""Reads rows of the database, as text, straight into a tree or a table of names."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from dnsbl.native.ipv4 cimport Tree4
 from dnsbl.native.ipv6 cimport Tree6
+from dnsbl.native.nametable cimport NameTable
 from dnsbl.native.values cimport CATEGORIES_MAX, Values
 
 cdef enum:
@@ -17,6 +18,7 @@ cdef struct Loader:
     Values* values
     Tree4* ipv4
     Tree6* ipv6
+    NameTable* names_table      # NULL where networks are read, and these two where names are
     bint excludes
     double now
     const uint8_t* names[CATEGORIES_MAX]
@@ -36,7 +38,8 @@ cdef struct Loader:
     size_t odd_count
     size_t odd_room
 
-cdef Loader* loader_new(Values* values, Tree4* ipv4, Tree6* ipv6) noexcept nogil
+cdef Loader* loader_new(Values* values, Tree4* ipv4, Tree6* ipv6,
+                        NameTable* names_table) noexcept nogil
 cdef void loader_free(Loader* loader) noexcept nogil
 cdef bint load_chunk(Loader* loader, const uint8_t* text, size_t size) noexcept nogil
 cdef bint load_pending(Loader* loader) noexcept nogil

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Reads rows of the database, as text, straight into a tree.
+"""Reads rows of the database, as text, straight into a tree or a table of names.
 
 A row is ``network TAB category TAB expires_at TAB text``, a chunk is rows with a
 line feed between (`dnsbl.store.journal.chunks`). Rows come by network, so the
@@ -16,7 +16,11 @@ from libc.string cimport memchr, memcmp, memset
 from dnsbl.native.bits cimport Bits
 from dnsbl.native.ipv4 cimport Tree4, fill4, get4, put4
 from dnsbl.native.ipv6 cimport Tree6, get6, put6
-from dnsbl.native.text cimport parse4, parse6
+from dnsbl.native.nametable cimport (
+    ALL, BELOW, EXACT, NameTable, Part, get_name, hash_suffixes, put_name,
+)
+from dnsbl.native.suffixes cimport LABELS_MOST, Suffix
+from dnsbl.native.text cimport DOMAIN_MAX, parse4, parse6, parse_name
 from dnsbl.native.values cimport (
     NO_MEMORY, NO_VALUE, Values, intern_one, release, retain, union_of,
 )
@@ -28,14 +32,21 @@ cdef enum:
     DIGITS_MAX = 12     # of a time: the database holds none over 100,000,000,000
 
 
-cdef Loader* loader_new(Values* values, Tree4* ipv4, Tree6* ipv6) noexcept nogil:
-    """A loader into those trees, NULL without memory. The caller fills in the rest."""
+cdef Loader* loader_new(Values* values, Tree4* ipv4, Tree6* ipv6,
+                        NameTable* names_table) noexcept nogil:
+    """A loader into those trees, or into the table; NULL without memory.
+
+    The caller fills in the rest.
+    """
     cdef Loader* loader = <Loader*>calloc(1, sizeof(Loader))
     if loader == NULL:
         return NULL
     loader.values = values
     loader.ipv4 = ipv4
     loader.ipv6 = ipv6
+    loader.names_table = names_table
+    if names_table != NULL:
+        return loader
     loader.suffixes = <uint16_t*>malloc(2 * PENDING_MAX * sizeof(uint16_t))
     loader.held = <uint32_t*>malloc(2 * PENDING_MAX * sizeof(uint32_t))
     if loader.suffixes == NULL or loader.held == NULL:
@@ -94,6 +105,8 @@ cdef bint _load_row(Loader* loader, const uint8_t* text, const uint8_t* row,
     if loader.value == NO_MEMORY:
         loader.value = NO_VALUE
         return False
+    if loader.names_table != NULL:
+        return _load_name(loader, text, row, category - row, stop)
     if parse4(row, category - row, &bits, &length):
         if loader.value == NO_VALUE:
             return True  # it has expired
@@ -107,6 +120,32 @@ cdef bint _load_row(Loader* loader, const uint8_t* text, const uint8_t* row,
         retain(loader.values, loader.value, 1)
         return _merge6(loader, wide, length)
     return _odd(loader, text, row, stop)
+
+
+cdef bint _load_name(Loader* loader, const uint8_t* text, const uint8_t* row, size_t size,
+                     const uint8_t* stop) noexcept nogil:
+    cdef uint8_t wire[DOMAIN_MAX + 1]
+    cdef Suffix keys[LABELS_MOST]
+    cdef unsigned int prefix, labels = parse_name(row, size, &prefix, wire)
+    cdef Part part = EXACT if prefix == 0 else ALL if prefix == 1 else BELOW
+    cdef uint32_t old, both
+    if labels == 0:
+        return _odd(loader, text, row, stop)
+    if loader.value == NO_VALUE:
+        return True  # it has expired
+    hash_suffixes(loader.names_table, wire, labels, labels, keys)
+    old = get_name(loader.names_table, keys, labels, part)
+    if old == NO_VALUE:
+        both = loader.value
+        retain(loader.values, both, 1)
+    else:
+        both = union_of(loader.values, old, loader.value)
+        if both == NO_MEMORY:
+            return False
+    if not put_name(loader.names_table, keys, labels, part, both):
+        release(loader.values, both, 1)
+        return False
+    return True
 
 
 cdef bint _odd(Loader* loader, const uint8_t* text, const uint8_t* row,

@@ -1,8 +1,9 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Addresses and networks as text, canonical in both directions.
+"""Addresses and networks as text, canonical in both directions; and names, read.
 
 The twin of `dnsbl.network`: what is written here is what `Network.address_text`
-says, and what is read is what `parse_canonical` takes, to the letter.
+says, and what is read is what `parse_canonical` takes, to the letter. Names are
+read as `dnsbl.name.parse_canonical_name` reads them.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
@@ -19,6 +20,9 @@ cdef enum:
     GROUPS = 8
     MAPPED_HIGH = 0xFFFF     # RFC 4291 §2.5.5.2: ::ffff:0:0/96 are IPv4 addresses
     MAPPED_LENGTH = 96
+    LABEL_MAX = 63           # RFC 1035 §2.3.4
+    DOT = 46
+    STAR = 42
 
 
 cdef inline size_t _decimal(unsigned int number, uint8_t* text) noexcept nogil:
@@ -138,3 +142,47 @@ cdef bint parse6(const uint8_t* text, size_t size, Bits* bits,
     if length[0] >= MAPPED_LENGTH and bits.high == 0 and bits.low >> 32 == MAPPED_HIGH:
         return False
     return format6(bits[0], written) == slash and memcmp(written, text, slash) == 0
+
+
+cdef unsigned int parse_name(const uint8_t* text, size_t size, unsigned int* prefix,
+                             uint8_t* wire) noexcept nogil:
+    """Reads a canonical name; how many labels it has, 0 where it is none.
+
+    `prefix` becomes the octets of "*." or "." before its domain. The domain's labels are written
+    as on the wire, without the root, into room for DOMAIN_MAX + 1.
+    """
+    cdef unsigned int labels = 0, length
+    cdef size_t at = 0, start
+    cdef bint is_number = False
+    prefix[0] = 0
+    if size > 1 and text[0] == STAR and text[1] == DOT:
+        prefix[0] = 2
+    elif size and text[0] == DOT:
+        prefix[0] = 1
+    text += prefix[0]
+    size -= prefix[0]
+    if size > DOMAIN_MAX:
+        return 0
+    while True:
+        start = at
+        is_number = True
+        while at < size and text[at] != DOT:
+            if not _is_in_label(text[at]):
+                return 0
+            is_number = is_number and text[at] <= 57 and text[at] != 45  # digits, no hyphen
+            wire[at + 1] = text[at]
+            at += 1
+        length = <unsigned int>(at - start)
+        if length == 0 or length > LABEL_MAX:
+            return 0
+        wire[start] = <uint8_t>length
+        labels += 1
+        if at == size:
+            break
+        at += 1
+    return 0 if is_number else labels
+
+
+cdef inline bint _is_in_label(uint8_t octet) noexcept nogil:
+    """A letter in lower case, a digit, "-" or "_"."""
+    return 97 <= octet <= 122 or 48 <= octet <= 57 or octet == 45 or octet == 95

@@ -12,6 +12,7 @@ cdef enum:
 cdef struct Value:
     uint64_t lists        # bit i: listed in category i
     uint64_t excludes     # bit i: excluded from category i
+    uint64_t texts        # bit i: the listing in category i has a text of its own
     int64_t expires       # the Unix time that all entries share, or the earliest where they differ
     int64_t* times        # a time for each entry where they differ, else NULL
     uint64_t references
@@ -32,6 +33,7 @@ cdef struct Entries:
     # by category, then the exclusion of all; INT64_MAX for never.
     uint64_t lists
     uint64_t excludes
+    uint64_t texts
     uint8_t excludes_all
     int64_t times[TIMES]
 

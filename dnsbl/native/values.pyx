@@ -76,10 +76,11 @@ cdef inline uint64_t _mixed(uint64_t state, uint64_t word) noexcept nogil:
     return state ^ (state >> 29)
 
 
-cdef uint32_t _hash(uint64_t lists, uint64_t excludes, uint8_t all_, int64_t expires,
-                    const int64_t* times, unsigned int count) noexcept nogil:
+cdef uint32_t _hash(uint64_t lists, uint64_t excludes, uint64_t texts, uint8_t all_,
+                    int64_t expires, const int64_t* times, unsigned int count) noexcept nogil:
     cdef uint64_t state = _mixed(_mixed(_mixed(all_, lists), excludes), <uint64_t>expires)
     cdef unsigned int index
+    state = _mixed(state, texts)
     if times != NULL:
         for index in range(count):
             state = _mixed(state, <uint64_t>times[index])
@@ -87,8 +88,8 @@ cdef uint32_t _hash(uint64_t lists, uint64_t excludes, uint8_t all_, int64_t exp
 
 
 cdef uint32_t _hash_of(const Value* value) noexcept nogil:
-    return _hash(value.lists, value.excludes, value.excludes_all, value.expires, value.times,
-                 _count(value.lists, value.excludes, value.excludes_all))
+    return _hash(value.lists, value.excludes, value.texts, value.excludes_all, value.expires,
+                 value.times, _count(value.lists, value.excludes, value.excludes_all))
 
 
 cdef bint _grow(Values* values) noexcept nogil:
@@ -137,7 +138,7 @@ cdef uint32_t intern(Values* values, const Entries* entries) noexcept nogil:
         differ = differ or times[index] != times[0]
         if times[index] < expires:
             expires = times[index]
-    hash_ = _hash(entries.lists, entries.excludes, entries.excludes_all, expires,
+    hash_ = _hash(entries.lists, entries.excludes, entries.texts, entries.excludes_all, expires,
                   times if differ else NULL, count)
     place = values.chains[hash_ & values.chains_mask]
     while place:
@@ -145,6 +146,7 @@ cdef uint32_t intern(Values* values, const Entries* entries) noexcept nogil:
         if (
             value.lists == entries.lists
             and value.excludes == entries.excludes
+            and value.texts == entries.texts
             and value.excludes_all == entries.excludes_all
             and value.expires == expires
             and (value.times != NULL) == differ
@@ -169,6 +171,7 @@ cdef uint32_t intern(Values* values, const Entries* entries) noexcept nogil:
     value = &values.held[place]
     value.lists = entries.lists
     value.excludes = entries.excludes
+    value.texts = entries.texts
     value.excludes_all = entries.excludes_all
     value.expires = expires
     value.times = own
@@ -181,7 +184,7 @@ cdef uint32_t intern(Values* values, const Entries* entries) noexcept nogil:
 
 cdef void _empty(Entries* entries) noexcept nogil:
     cdef unsigned int index
-    entries.lists = entries.excludes = 0
+    entries.lists = entries.excludes = entries.texts = 0
     entries.excludes_all = 0
     for index in range(TIMES):
         entries.times[index] = INT64_MAX
@@ -243,6 +246,7 @@ cdef uint32_t union_of(Values* values, uint32_t under, uint32_t over) noexcept n
     if added.excludes_all:
         entries.excludes_all = 1
         entries.times[TIMES - 1] = added.times[TIMES - 1]
+    entries.texts = entries.texts & ~added.lists | added.texts
     entries.lists |= added.lists
     entries.excludes |= added.excludes
     return intern(values, &entries)
@@ -260,6 +264,7 @@ cdef uint32_t without_expired(Values* values, uint32_t value, double now) noexce
             entries.excludes &= ~(<uint64_t>1 << index)
     if entries.excludes_all and not entries.times[TIMES - 1] > now:
         entries.excludes_all = 0
+    entries.texts &= entries.lists
     return intern(values, &entries)
 
 

@@ -1,0 +1,6 @@
+from dnsbl.native.gate import Gate
+
+class Holder:
+    categories: tuple[str, ...]
+
+    def guard(self, gate: Gate | None) -> None: ...
