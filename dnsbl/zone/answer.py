@@ -13,7 +13,8 @@ from typing import Final
 from dnsbl.config import ZoneConfig
 from dnsbl.network import Network
 from dnsbl.verdict import Entry
-from dnsbl.wire.message import EDNS_VERSION, Query, Question
+from dnsbl.wire.edns import EDNS_VERSION
+from dnsbl.wire.message import Query, Question
 from dnsbl.wire.names import readings
 from dnsbl.wire.numbers import CLASS_IN, OPCODE_QUERY, Rcode, Type
 from dnsbl.wire.record import NS, SOA, TXT, A, Answer, Labels, Record

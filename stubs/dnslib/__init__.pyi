@@ -1,4 +1,4 @@
-# The part of dnslib's interface that dnsbl.wire.message uses; dnslib ships no types.
+# The part of dnslib's interface that is used here; dnslib ships no types.
 from collections.abc import Sequence
 
 class DNSLabel:
@@ -29,17 +29,6 @@ class SOA(RD):
 class RR:
     def __init__(self, rname: DNSLabel, rtype: int, rclass: int, ttl: int, rdata: RD) -> None: ...
 
-class EDNS0(RR):
-    def __init__(
-        self,
-        rname: DNSLabel,
-        *,
-        ext_rcode: int = 0,
-        version: int = 0,
-        flags: str = "",
-        udp_len: int = 0,
-    ) -> None: ...
-
 class DNSQuestion:
     def __init__(self, qname: DNSLabel, qtype: int, qclass: int) -> None: ...
 
@@ -53,7 +42,6 @@ class DNSRecord:
         questions: list[DNSQuestion],
         rr: list[RR],
         auth: list[RR],
-        ar: list[RR],
     ) -> None: ...
     def pack(self) -> bytearray: ...
 

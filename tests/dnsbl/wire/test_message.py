@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsbl.wire.edns import Edns
 from dnsbl.wire.message import (
     TCP_BYTES_MAX,
     Dropped,
-    Edns,
     Query,
     Question,
     decode,
@@ -55,11 +55,8 @@ def decode_query(data: bytes) -> Query:
 
 
 def malformed(data: bytes) -> str | None:
-    """Why a message is malformed; a malformed one has neither question nor EDNS."""
-    query = decode_query(data)
-    if query.malformed is not None:
-        assert (query.question, query.edns) == (None, None)
-    return query.malformed
+    """Why a message is malformed, None if it is not."""
+    return decode_query(data).malformed
 
 
 def test_query_keeps_the_case_of_its_name() -> None:
@@ -85,7 +82,7 @@ def test_edns_is_read_from_opt() -> None:
     query = decode(wire(use_edns=0, payload=4096, want_dnssec=True, options=[nsid]))
 
     assert isinstance(query, Query)
-    assert query.edns == Edns(version=0, payload_bytes=4096, do=True)
+    assert query.edns == Edns(version=0, payload_bytes=4096, do=True, nsid=True)
 
 
 @pytest.mark.parametrize("length", range(12))
@@ -133,6 +130,32 @@ def test_malformed_message_is_named(data: bytes, complaint: str) -> None:
     """Each fault is found, and the reply can still be made from the header."""
     assert complaint in str(malformed(data))
     assert dns.message.from_wire(encode(decode_query(data), Answer(Rcode.FORMERR), 512).data).id
+
+
+@pytest.mark.parametrize(
+    ("data", "question", "edns"),
+    [
+        (raw((1, 0, 0, 0), b"\x02bl"), False, False),
+        (raw((2, 0, 0, 0), QUESTION_WIRE * 2), False, False),
+        (raw((1, 0, 0, 0), QUESTION_WIRE + b"x"), True, False),
+        (raw((1, 0, 0, 1), QUESTION_WIRE + OPT_WIRE + b"x"), True, True),
+        (raw((1, 0, 0, 2), QUESTION_WIRE + OPT_WIRE * 2), True, True),
+        (raw((1, 0, 0, 1), QUESTION_WIRE + OPT_WIRE[:-1] + b"\x03abc"), True, True),
+        (raw((1, 1, 0, 0), QUESTION_WIRE + OPT_WIRE), True, False),
+        (raw((0, 0, 0, 1), OPT_WIRE), False, True),
+    ],
+)
+def test_reply_to_a_malformed_message_has_what_could_be_read(
+    data: bytes, *, question: bool, edns: bool
+) -> None:
+    """RFC 6891 §6.1.1: FORMERR has OPT if one was seen; and the question, so that it is matched."""
+    query = decode_query(data)
+
+    reply = dns.message.from_wire(encode(query, Answer(Rcode.FORMERR), 512).data)
+
+    assert query.malformed is not None
+    assert (bool(reply.question), reply.edns == 0) == (question, edns)
+    assert reply.rcode() == dns.rcode.FORMERR
 
 
 def test_names_of_other_records_are_skipped_but_not_followed() -> None:
