@@ -7,31 +7,36 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from dnsbl import native
-from dnsbl.network import Network
 from dnsbl.verdict import Entry
+from dnsbl.zone import names as pure_names
 from dnsbl.zone import radix as pure
 
 _compiled: Callable[[Iterable[str]], AnyRadix] | None = None
+_compiled_names: Callable[[Iterable[str]], AnyRadix] | None = None
 _missing = f"{native.PURE_VARIABLE} asks for it"
 if native.wanted:
     try:  # all of it: each part is optional to set-up
         for _part in ("answer", "drain", "gate", "image"):
             importlib.import_module(f"dnsbl.native.{_part}")
+        from dnsbl.native.names import Names as _CompiledNames
         from dnsbl.native.radix import Radix as _Compiled
     except ImportError as error:  # no compiler at set-up, or another Python since
         _missing = str(error)
     else:
-        _compiled, _missing = _Compiled, ""
+        _compiled, _compiled_names, _missing = _Compiled, _CompiledNames, ""
 
 COMPILED: Final = _compiled is not None
 MISSING: Final = _missing  # why Python serves; empty where it does not
 
 
 class AnyRadix(Protocol):
-    """What `dnsbl.zone.radix.Radix` promises, whichever twin it is."""
+    """What `dnsbl.zone.radix.Radix` and `dnsbl.zone.names.Names` promise, whichever twin it is.
+
+    A subject is a Network or a Name, whichever of the two the structure holds.
+    """
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -40,14 +45,14 @@ class AnyRadix(Protocol):
     def put(self, entry: Entry) -> None:
         """Adds an entry, or replaces it."""
 
-    def discard(self, network: Network, category: str, *, excludes: bool) -> bool:
+    def discard(self, subject: Any, /, category: str, *, excludes: bool) -> bool:  # noqa: ANN401
         """Removes an entry; whether there was one."""
 
-    def covering(self, network: Network) -> list[Entry]:
-        """The entries whose network covers this one, in the order in which they decide."""
+    def covering(self, subject: Any, /) -> list[Entry]:  # noqa: ANN401  # the class says why
+        """The entries whose subject covers this one, in the order in which they decide."""
 
-    def listed_below(self, network: Network) -> bool:
-        """Whether there is any listing of this network or of one inside it."""
+    def listed_below(self, subject: Any, /) -> bool:  # noqa: ANN401  # the same
+        """Whether there is any listing of this network or inside it, or of a name below it."""
 
     def drop_expired(self, now: float, limit: int) -> int:
         """Takes out what has expired; how many."""
@@ -64,9 +69,15 @@ class AnyRadix(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[Entry]: ...
+    def __iter__(self) -> Iterator[Entry]:
+        """Every entry; TypeError of a compiled table of names, which has only their hashes."""
 
 
 def new_radix(categories: Iterable[str]) -> AnyRadix:
     """An empty radix of the twin that serves."""
     return pure.Radix(categories) if _compiled is None else _compiled(categories)
+
+
+def new_names(categories: Iterable[str]) -> AnyRadix:
+    """An empty table of names of the twin that serves."""
+    return pure_names.Names(categories) if _compiled_names is None else _compiled_names(categories)
