@@ -9,6 +9,7 @@ from typing import Final
 import twins
 
 from dnsbl.network import Network
+from dnsbl.subject import Subject
 from dnsbl.verdict import Entry
 from dnsbl.zone.radix import Radix
 from dnsbl.zone.twin import AnyRadix
@@ -25,8 +26,9 @@ def compare(pure: AnyRadix, compiled: AnyRadix) -> list[Entry]:
     return held
 
 
-def question(pure: AnyRadix, compiled: AnyRadix, about: Network) -> None:
+def question(pure: AnyRadix, compiled: AnyRadix, about: Subject) -> None:
     """Asks both about a network, and about some above it."""
+    assert isinstance(about, Network)
     assert compiled.covering(about) == pure.covering(about), str(about)
     for length in {about.length, about.length // 2, max(0, about.length - 1)}:
         above = about.widened(length)
@@ -50,7 +52,7 @@ class _Pair:
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
-        self.pure = Radix(CATEGORIES)
+        self.pure: AnyRadix = Radix(CATEGORIES)
         self.compiled: AnyRadix = twins.compiled("radix").Radix(CATEGORIES)
         self._held: list[Entry] = []
         self._now = NOW - 3
@@ -78,7 +80,7 @@ class _Pair:
     def _put(self) -> None:
         rng = self._rng
         if self._held and rng.randrange(5) == 0:
-            at = rng.choice(self._held).network
+            at: Subject = rng.choice(self._held).network
         elif self._crowded:  # one /16, and a few hundred IPv6 addresses
             at = Network(4, 0x0A0B0000 | rng.getrandbits(16), 32)
             if rng.randrange(3) == 0:

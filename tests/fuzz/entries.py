@@ -6,11 +6,13 @@ from random import Random
 from typing import Final
 
 from dnsbl.network import BITS, Family, Network
+from dnsbl.subject import Subject
 from dnsbl.verdict import Entry
 
 NOW: Final = 1000  # the time about which entries expire
 MAPPED_BITS: Final = 0xFFFF << 32  # RFC 4291 §2.5.5.2
 MAPPED_LENGTH: Final = 96
+_TEXTS: Final = ("of its own", "$ did", "\u00fc")
 
 
 def network(rng: Random, *, shortest: int = 1) -> Network:
@@ -41,9 +43,13 @@ def network(rng: Random, *, shortest: int = 1) -> Network:
     return found
 
 
-def entry(rng: Random, categories: tuple[str, ...], at: Network | None = None) -> Entry:
-    """A listing or an exclusion, at that network or anywhere; many expire about NOW."""
+def entry(rng: Random, categories: tuple[str, ...], at: Subject | None = None) -> Entry:
+    """A listing or an exclusion, there or at any network; many expire about NOW.
+
+    Some listings have a text of their own.
+    """
     excludes = rng.randrange(4) == 0
     names = (*categories, "") if excludes else categories
     expires_at = rng.choice((None, None, NOW, NOW + rng.randint(-3, 400)))
-    return Entry(at or network(rng), rng.choice(names), excludes, expires_at)
+    text = rng.choice(_TEXTS) if not excludes and rng.randrange(6) == 0 else ""
+    return Entry(at or network(rng), rng.choice(names), excludes, expires_at, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -22,7 +23,8 @@ def round_(rng: Random) -> Counter[str]:
     native = twins.compiled("image")
     radix = _new()
     for _ in range(rng.choice((0, 1, 10, 300))):
-        radix.put(entry(rng, CATEGORIES, network(rng, shortest=0)))
+        held = entry(rng, CATEGORIES, network(rng, shortest=0))
+        radix.put(replace(held, text=""))  # an image leaves texts to the database
     body = b"".join(native.pieces(radix))
     again = _new()
     assert native.restore(again, body) == len(body)

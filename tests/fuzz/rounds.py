@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from fuzz import answers, changes, images, rows
+from fuzz import answers, changes, images, names, rows
 
 Target = Callable[[Random], Counter[str]]
 
@@ -17,6 +17,7 @@ TARGETS: Final[dict[str, Target]] = {
     "answers": answers.round_,
     "changes": changes.round_,
     "images": images.round_,
+    "names": names.round_,
     "rows": rows.round_,
 }
 

@@ -15,7 +15,9 @@ from fuzz import rounds
 from fuzz.rounds import TARGETS, DisagreementError, run
 
 SEED: Final = 20_261_125
-COUNTS: Final = {"answers": 24_000, "changes": 24_000, "images": 1200, "rows": 16_000}
+COUNTS: Final = {
+    "answers": 24_000, "changes": 24_000, "images": 1200, "names": 16_000, "rows": 16_000,
+}  # fmt: skip
 SHARE_VARIABLE: Final = "FUZZ_SHARE"  # of the counts: `make sanitize` is slower, and runs less
 
 # So that no comparison becomes empty: each kind is met at least once in so many.
@@ -26,6 +28,7 @@ KINDS: Final = {
     },
     "changes": {"put": 4, "discard": 4, "question": 20, "drop": 1000},
     "images": {"whole": 100, "restored": 10, "refused": 10},
+    "names": {"put": 10, "discard": 10, "question": 20, "drop": 1000, "rows": 50, "odd": 200},
     "rows": {"rows": 2, "odd": 20},
 }  # fmt: skip
 
@@ -93,4 +96,4 @@ def test_a_target_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]
     """With the names of those that are."""
     with pytest.raises(SystemExit, match="2"):
         command.main(["nothing"])
-    assert "answers, changes, images, rows" in capsys.readouterr().err
+    assert "answers, changes, images, names, rows" in capsys.readouterr().err
