@@ -3,6 +3,7 @@
 ``serve``      the two processes: serve, dns, portal
 ``listing``    add, remove
 ``exclusion``  exclude
+``key``        key add, list, change, revoke
 ``feed``       import
 ``lookup``     show: everything known of an address
 ``inventory``  list

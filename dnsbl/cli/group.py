@@ -37,8 +37,11 @@ VERBS: Final = {
     "list": ("inventory", "list_entries"),
     "query": ("question", "query"),
     "top": ("top", "top"),
+    "key": ("key", "key"),
     "check": ("health", "check"),
 }
+
+KEY_VERBS: Final = ("add", "list", "change", "revoke")  # of `key`
 
 
 class Commands(click.Group):
@@ -118,7 +121,8 @@ def commands(context: click.Context, config_file: Path | None) -> None:
     Exit codes: 0 done, 1 not found or refused, 2 wrong usage or configuration.
     """
     if config_file is not None:
-        context.default_map = {verb: {"config_file": config_file} for verb in VERBS}
+        given = {"config_file": config_file}
+        context.default_map = dict.fromkeys(VERBS, given) | {"key": dict.fromkeys(KEY_VERBS, given)}
 
 
 def main() -> NoReturn:

@@ -97,6 +97,15 @@ def find(database: Database, zone: str, holder: str) -> AccessKey | None:
     return None if row is None else find_by_hash(database, row["key_hash"])
 
 
+def of_holder(database: Database, holder: str, zone: str | None = None) -> list[AccessKey]:
+    """The keys of a holder that are not revoked, of every zone or of one."""
+    return list(_read(
+        database,
+        "WHERE holder = ? AND revoked_at IS NULL AND (? IS NULL OR zone = ?) ORDER BY zone",
+        holder, zone, zone,
+    ))  # fmt: skip
+
+
 def find_by_hash(database: Database, hashed: bytes) -> AccessKey | None:
     """The key of that hash, revoked or not."""
     keys = _read(database, "WHERE key_hash = ?", hashed)

@@ -152,6 +152,11 @@ class KeyRing:
             count.queries += 1
             return True
 
+    def spent(self, hashed: bytes, now: float) -> int:
+        """How much of its quota a key has spent in the UTC day."""
+        count = self._counts.get(key_id(hashed), _Count())
+        return count.today if count.day == int(now // DAY_S) else 0
+
     def document(self) -> dict[str, object]:
         """The counts as JSON holds them; the shape is described in `dnsbl.server.status`."""
         with self._lock:

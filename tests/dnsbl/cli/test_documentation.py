@@ -9,30 +9,56 @@ import click
 import pytest
 
 from dnsbl.cli import commands
+from dnsbl.cli.group import KEY_VERBS
 
 CONTEXT = click.Context(commands)
-VERBS = {
-    name: verb
-    for name in commands.list_commands(CONTEXT)
-    if (verb := commands.get_command(CONTEXT, name)) is not None
-}
+
+
+def verbs(group: click.Group, before: str = "") -> dict[str, click.Command]:
+    """The commands by their words, `add` or `key add`."""
+    found: dict[str, click.Command] = {}
+    for name in group.list_commands(CONTEXT):
+        command = group.get_command(CONTEXT, name)
+        if isinstance(command, click.Group):
+            found |= verbs(command, f"{before}{name} ")
+        elif command is not None:
+            found[f"{before}{name}"] = command
+    return found
+
+
+VERBS = verbs(commands)
 TEXT = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
 SHARED = TEXT.partition("\n## What all commands share\n")[2].partition("\n## ")[0]
+
+
+def told_of(title: str) -> list[str]:
+    """The commands that a chapter of that title is about."""
+    first, *words = [*re.findall(r"[a-z]+", title), ""]
+    if first != "dnsbl":
+        return []
+    group = words[0] if any(name.startswith(f"{words[0]} ") for name in VERBS) else None
+    return [f"{group} {word}" for word in words[1:]] if group else words
 
 
 def chapter(name: str) -> str:
     """What the page says of a command, with what it says of all."""
     for text in re.split(r"^## ", TEXT, flags=re.MULTILINE):
         title, _, body = text.partition("\n")
-        words = re.findall(r"[a-z]+", title)
-        if words[:1] == ["dnsbl"] and name in words[1:]:
+        if name in told_of(title):
             return body
     raise AssertionError(f"docs/commands.md has no chapter on {name}")
 
 
 def test_no_verb_is_missing() -> None:
     """Each name that the help shows is a command."""
-    assert list(VERBS) == commands.list_commands(CONTEXT)
+    assert list(dict.fromkeys(name.partition(" ")[0] for name in VERBS)) == (
+        commands.list_commands(CONTEXT)
+    )
+
+
+def test_a_configuration_given_before_the_command_reaches_each() -> None:
+    """The commands of a group as well."""
+    assert sorted(name.partition(" ")[2] for name in VERBS if " " in name) == sorted(KEY_VERBS)
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -57,11 +83,10 @@ def test_no_option_is_documented_that_does_not_exist(name: str) -> None:
         line.split("|")[1] for line in chapter(name).splitlines() if line.startswith("|")
     )))  # fmt: skip
     heading = next(
-        title for title in re.findall(r"^## dnsbl (.*)$", TEXT, re.MULTILINE)
-        if name in re.findall(r"[a-z]+", title)
+        title for title in re.findall(r"^## (dnsbl .*)$", TEXT, re.MULTILINE)
+        if name in told_of(title)
     )  # fmt: skip
-    siblings = [VERBS[word] for word in re.findall(r"[a-z]+", heading)
-                if word in VERBS]  # fmt: skip
+    siblings = [VERBS[word] for word in told_of(heading) if word in VERBS]
 
     taken = {option for command in siblings for each in command.params for option in each.opts}
     assert offered <= taken
@@ -71,7 +96,7 @@ def test_examples_of_the_help_are_commands_that_exist() -> None:
     """Each example calls a command with options that it takes."""
     for command in VERBS.values():
         for example in getattr(command, "examples", ()):
-            [words] = re.findall(r"dnsbl (\w+)(.*)", example)
+            [words] = re.findall(r"dnsbl ((?:key )?\w+)(.*)", example)
             verb = VERBS[words[0]]
             taken = {option for each in verb.params for option in each.opts}
             assert set(re.findall(r"(?<= )--?[a-z]+", words[1])) <= taken

@@ -16,7 +16,7 @@ import pytest
 from house import House
 
 from dnsbl.cli import commands
-from dnsbl.cli.group import VERBS
+from dnsbl.cli.group import KEY_VERBS, VERBS
 from dnsbl.cli.report import moment, printable
 from dnsbl.store.database import Database
 
@@ -27,8 +27,14 @@ DATABASE_VERBS = {
     "import": ("import", "-"),
     "show": ("show", "192.0.2.1"),
     "list": ("list",),
+    "key add": ("key", "add", "acme"),
+    "key list": ("key", "list"),
+    "key change": ("key", "change", "acme", "--no-quota"),
+    "key revoke": ("key", "revoke", "acme"),
 }
-WRITING_VERBS = [DATABASE_VERBS[name] for name in ("add", "remove", "exclude", "import")]
+WRITING_VERBS = [
+    verb for name, verb in DATABASE_VERBS.items() if name not in ("show", "list", "key list")
+]
 
 
 def plainly(result: click.testing.Result, exit_code: int, sentence: str) -> None:
@@ -104,10 +110,12 @@ def test_the_configuration_may_be_named_before_the_command(house: House) -> None
     assert missing.stderr == "dnsbl: /nowhere: cannot be read: No such file or directory\n"
 
 
-@pytest.mark.parametrize("name", VERBS)
+@pytest.mark.parametrize(
+    "name", [name for name in VERBS if name != "key"] + [f"key {verb}" for verb in KEY_VERBS]
+)
 def test_every_command_has_a_help_with_its_configuration(name: str) -> None:
     """-h says what it does, in lines that fit a terminal, and how it is configured."""
-    result = click.testing.CliRunner().invoke(commands, [name, "-h"], prog_name="dnsbl")
+    result = click.testing.CliRunner().invoke(commands, [*name.split(), "-h"], prog_name="dnsbl")
 
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: dnsbl {name} ")
