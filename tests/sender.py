@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import smtplib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from internet import MAIL_SERVER, MAIL_SERVER_IPV6, Internet, until
@@ -22,7 +24,7 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Reply:
-    """The mail server's last word on a mail."""
+    """The mail server's last word on a mail, in one line."""
 
     code: int
     text: str
@@ -38,15 +40,21 @@ def send(internet: Internet, source: str, mail_from: str = ENVELOPE[0]) -> Reply
         ) as dialogue,
     ):
         dialogue.ehlo_or_helo_if_needed()
-        for step in (
-            lambda: dialogue.mail(mail_from),
-            lambda: dialogue.rcpt(ENVELOPE[1]),
-            lambda: dialogue.data(MESSAGE),
-        ):
-            code, text = step()
-            if code >= 400:
-                break
-        return Reply(code, text.decode())
+        replies = [Reply(code, text) for code, text in _steps(dialogue, mail_from)]
+        return replies[-1]
+
+
+def _steps(dialogue: smtplib.SMTP, mail_from: str) -> Iterator[tuple[int, str]]:
+    """The replies to MAIL, RCPT and DATA, until one refuses."""
+    for step in (
+        functools.partial(dialogue.mail, mail_from),
+        functools.partial(dialogue.rcpt, ENVELOPE[1]),
+        functools.partial(dialogue.data, MESSAGE),
+    ):
+        code, text = step()
+        yield code, " ".join(text.decode().split())
+        if code >= 400:
+            return
 
 
 def until_taken(internet: Internet, source: str) -> None:

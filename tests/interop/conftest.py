@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 from internet import EMPTY, Internet
 from namespaces import namespace
+from resolvers import unbound
 from running import Running, run_dnsbl
 
 Serve = Callable[..., Running]
+
+# Exim cannot be installed beside Postfix; .ci/run unpacks it there.
+UNPACKED = Path(__file__).parent.parent.parent / "build" / "exim" / "usr" / "sbin"
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def tool() -> Callable[[str], str]:
     """Finds a program of Debian's; where it is missing, a laptop skips the test and CI fails."""
 
     def find(name: str) -> str:
-        path = shutil.which(name)
+        path = shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}{UNPACKED}")
         if path is None and os.environ.get("CI"):
             pytest.fail(f"{name} is missing; .ci/run installs it")
         if path is None:
@@ -74,3 +78,17 @@ def internet(
             return internet
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def site(internet: Callable[..., Internet], tool: Callable[[str], str]) -> Callable[[], Internet]:
+    """Makes an internet where mail servers find an Unbound that was told of the list."""
+
+    def make() -> Internet:
+        tool("unbound")
+        made = internet(hidden=True)
+        unbound(made, told=True)
+        made.until_answered("mx.example", "A")
+        return made
+
+    return make

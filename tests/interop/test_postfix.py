@@ -1,4 +1,4 @@
-"""Postfix refuses mail from listed clients, and takes it once its owner has delisted the address."""
+"""Postfix refuses mail from a listed client until its owner has delisted the address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from documented import snippet
 from internet import LISTED, LISTED_IPV6, MAIL_SERVER, MAIL_SERVER_IPV6, PORTAL, UNLISTED, Internet
-from resolvers import unbound
 from sender import send, until_taken
 
 MAIN = f"""\
@@ -25,14 +24,12 @@ MASTER = "/etc/postfix/master.cf"
 
 
 @pytest.fixture(scope="module")
-def start(internet: Callable[..., Internet], tool: Callable[[str], str]) -> Callable[..., Internet]:
+def start(site: Callable[[], Internet], tool: Callable[[str], str]) -> Callable[..., Internet]:
     """Starts Postfix with some lines of main.cf and master.cf."""
 
     def start(main: str, master: str = "") -> Internet:
         tool("postfix")
-        tool("unbound")
-        made = internet(hidden=True)
-        unbound(made, told=True)
+        made = site()
         at = made.namespace
         at.write("/etc/postfix/main.cf", MAIN + main)
         services = (at.root / "usr/share/postfix/master.cf.dist").read_text()
@@ -40,7 +37,6 @@ def start(internet: Callable[..., Internet], tool: Callable[[str], str]) -> Call
             services = services.replace("\nsmtp      inet", "\n#smtp      inet") + master
         at.write(MASTER, services)
         at.run("postconf", "-F", "*/*/chroot = n")
-        made.until_answered("mx.example", "A")
         at.run("postfix", "start")
         made.until_listening(25)
         return made

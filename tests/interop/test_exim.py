@@ -1,0 +1,66 @@
+"""Exim refuses mail from a listed client until its owner has delisted the address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from documented import snippet
+from internet import LISTED, LISTED_IPV6, MAIL_SERVER, MAIL_SERVER_IPV6, PORTAL, UNLISTED, Internet
+from sender import send, until_taken
+
+CONFIG = """\
+primary_hostname = mx.example
+local_interfaces = <; {interfaces}
+exim_path = {program}
+spool_directory = /run/exim4
+log_file_path = /run/exim4/log_%slog
+queue_only
+keep_environment =
+acl_smtp_rcpt = acl_check_rcpt
+
+begin acl
+acl_check_rcpt:
+{rules}
+  accept
+"""
+FILE = "/etc/exim4/exim4.conf"
+USER = "Debian-exim"  # compiled in
+
+
+@pytest.fixture(scope="module")
+def exim(site: Callable[[], Internet], tool: Callable[[str], str]) -> Internet:
+    """Exim, with the rule of docs/mail-servers.md for RCPT."""
+    program = tool("exim4")
+    made = site()
+    at = made.namespace
+    at.run("sh", "-c", f"id {USER} || useradd --system --home-dir /run/exim4 {USER}")
+    at.run("install", "-d", "-o", USER, "/run/exim4")
+    at.write(
+        FILE,
+        CONFIG.format(
+            interfaces=f"{MAIL_SERVER} ; {MAIL_SERVER_IPV6}",
+            program=program,
+            rules=snippet("Exim", "/etc/exim4/conf.d/acl/30_exim4-config_check_rcpt"),
+        ),
+    )
+    made.start(program, "-C", FILE, "-bdf")
+    made.until_listening(25)
+    return made
+
+
+@pytest.mark.parametrize("client", [LISTED, LISTED_IPV6])
+def test_dnslists_quotes_the_text_until_the_client_is_delisted(exim: Internet, client: str) -> None:
+    """The refusal, and so the bounce, says why and where to ask; after a delisting mail passes."""
+    reply = send(exim, client)
+    assert reply.code == 550
+    assert f"{client} is listed in bl.example: Access denied" in reply.text
+    assert f"{PORTAL}/?ip={client}" in reply.text
+
+    exim.delist(client)
+    until_taken(exim, client)
+
+
+def test_dnslists_lets_others_pass(exim: Internet) -> None:
+    """A client that is not listed is none of the list's business."""
+    assert send(exim, UNLISTED).code == 250

@@ -1,0 +1,68 @@
+"""rspamd scores mail from a listed client until its owner has delisted the address."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from documented import snippet
+from internet import LISTED, LISTED_IPV6, UNLISTED, Internet, until
+from sender import ENVELOPE, MESSAGE
+
+PORT = 11333
+# So that it starts in a second: it compiles a pattern for each top-level domain it knows.
+OPTIONS = """\
+url_tld = "/etc/rspamd/tlds.dat";
+disable_hyperscan = true;
+"""
+SYMBOL, WEIGHT = "BL_EXAMPLE_SPAM", 5.0
+
+
+@pytest.fixture(scope="module")
+def rspamd(site: Callable[[], Internet], tool: Callable[[str], str]) -> Internet:
+    """Its defaults, and the lines of docs/mail-servers.md."""
+    tool("rspamd")
+    made = site()
+    at = made.namespace
+    for folder in ("local.d", "override.d"):
+        at.clear(f"/etc/rspamd/{folder}")
+    for name in ("rbl.conf", "rbl_group.conf"):
+        path = f"/etc/rspamd/local.d/{name}"
+        at.write(path, snippet("rspamd", path))
+    at.write("/etc/rspamd/local.d/logging.inc", 'type = "console";\n')
+    at.write("/etc/rspamd/local.d/options.inc", OPTIONS)
+    at.write("/etc/rspamd/tlds.dat", "example\n")
+    made.start("rspamd", "-f", "-u", "_rspamd", "-g", "_rspamd")
+    made.until_listening(PORT, "127.0.0.1")
+    return made
+
+
+def scan(internet: Internet, client: str) -> dict[str, Any]:
+    """What rspamd finds in a mail from a client: its symbols."""
+    headers = {"IP": client, "Helo": "sender.example", "From": ENVELOPE[0], "Rcpt": ENVELOPE[1]}
+    with internet.namespace.inside():
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+        try:
+            connection.request("POST", "/checkv2", MESSAGE, headers)
+            reply = json.load(connection.getresponse())
+        finally:
+            connection.close()
+    symbols: dict[str, Any] = reply["symbols"]
+    return symbols
+
+
+@pytest.mark.parametrize("client", [LISTED, LISTED_IPV6])
+def test_the_symbol_stands_until_the_client_is_delisted(rspamd: Internet, client: str) -> None:
+    """A listed client costs the weight of the symbol; after a delisting, nothing."""
+    assert scan(rspamd, client)[SYMBOL]["score"] == WEIGHT
+
+    rspamd.delist(client)
+    until(lambda: SYMBOL not in scan(rspamd, client), f"{client} is still scored")
+
+
+def test_others_have_no_symbol(rspamd: Internet) -> None:
+    """A client that is not listed is none of the list's business."""
+    assert SYMBOL not in scan(rspamd, UNLISTED)

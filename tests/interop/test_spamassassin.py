@@ -1,0 +1,53 @@
+"""SpamAssassin scores mail from a listed client until its owner has delisted the address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from documented import snippet
+from internet import LISTED, LISTED_IPV6, MAIL_SERVER, PORTAL, UNLISTED, Internet, until
+from sender import MESSAGE
+
+LOCAL = f"""\
+trusted_networks {MAIL_SERVER}
+dns_available yes
+use_bayes 0
+"""
+RECEIVED = """\
+Received: from sender.example (sender.example [{client}])
+\tby mx.example (Postfix) with ESMTP id 1; Mon, 04 Jan 2027 10:00:01 +0000
+"""
+PATH = "/etc/spamassassin/local.cf"
+
+
+@pytest.fixture(scope="module")
+def spamassassin(site: Callable[[], Internet], tool: Callable[[str], str]) -> Internet:
+    """A site that has SpamAssassin, with the lines of docs/mail-servers.md."""
+    tool("spamassassin")
+    made = site()
+    made.namespace.write(PATH, LOCAL + snippet("SpamAssassin", PATH))
+    return made
+
+
+def scan(internet: Internet, client: str) -> str:
+    """SpamAssassin's report on a mail that came from a client, in one line."""
+    mail = RECEIVED.format(client=client) + MESSAGE.decode()
+    return " ".join(internet.namespace.run("spamassassin", "--test-mode", text=mail).split())
+
+
+@pytest.mark.parametrize("client", [LISTED, LISTED_IPV6])
+def test_the_rule_hits_until_the_client_is_delisted(spamassassin: Internet, client: str) -> None:
+    """The report has the score, the text and the portal; after a delisting, none of them."""
+    report = scan(spamassassin, client)
+    assert "3.0 BL_EXAMPLE_SPAM" in report
+    assert f"banned sending IP [{client}]" in report
+    assert f"{PORTAL}/?ip={client}" in report
+
+    spamassassin.delist(client)
+    until(lambda: "BL_EXAMPLE" not in scan(spamassassin, client), f"{client} is still scored")
+
+
+def test_others_are_not_hit(spamassassin: Internet) -> None:
+    """A client that is not listed is none of the list's business."""
+    assert "BL_EXAMPLE" not in scan(spamassassin, UNLISTED)
