@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 FRESH_S: Final = 15.0  # written at least every 5 s; older than this, the process is gone
 _FILE_BYTES_MAX: Final = 16 << 20  # a thousand zones, each with all types and rcodes
@@ -52,7 +52,8 @@ def read_status(file: Path, now: float) -> DnsStatus:
             applied_seq=int(document["applied_seq"]),
             serials={origin: int(zone["serial"]) for origin, zone in zones.items()},
             entries={origin: int(zone["entries"]) for origin, zone in zones.items()},
-            counters={name: _counts(value) for name, value in document["counters"].items()},
+            counters={name: _counts(value) for name, value in document["counters"].items()}
+            | _key_counts(zones),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return DnsStatus()
@@ -68,3 +69,21 @@ def _counts(value: object) -> list[Count]:
         )
         for item in value
     ]
+
+
+def _key_counts(zones: Mapping[str, Any]) -> dict[str, list[Count]]:
+    """What was asked with keys, as counters like the others; zones without keys have none."""
+    queries: list[Count] = []
+    over_quota: list[Count] = []
+    rejected: list[Count] = []
+    for origin, zone in zones.items():
+        keys = zone.get("keys") or {"holders": (), "rejected": ()}
+        for holder in keys["holders"]:
+            labels = {"zone": origin, "holder": str(holder["holder"])}
+            queries.append(Count(labels, int(holder["queries"])))
+            over_quota.append(Count(labels, int(holder["over_quota"])))
+        rejected += [
+            Count({"zone": origin, "cause": str(each["cause"])}, int(each["count"]))
+            for each in keys["rejected"]
+        ]
+    return {"key_queries": queries, "key_over_quota": over_quota, "key_rejected": rejected}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from api.dns_status import DnsStatus
+from api.dns_status import Count, DnsStatus
 from dnsbl.store import outbox, requests
 from dnsbl.store.database import Database
 from dnsbl.store.requests import State
@@ -34,6 +34,11 @@ _DNS_COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "slipped": ("DNS replies over the rate limit that left empty, with TC", ()),
     "query_log": ("Lines of the query log", ("result",)),
     "failed": ("DNS answers that broke and became SERVFAIL", ()),
+}
+_KEY_COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "key_queries": ("What was asked with a holder's key", ("zone", "holder")),
+    "key_over_quota": ("What was asked beyond a key's quota", ("zone", "holder")),
+    "key_rejected": ("Questions without a good key", ("zone", "cause")),
 }
 
 
@@ -126,11 +131,9 @@ class _Snapshot(Collector):
         )
         yield _gauges("dnsbl_zone_serial", "Serial of a zone", "zone", dns.serials)
         yield _gauges("dnsbl_zone_entries", "Listings and exclusions served", "zone", dns.entries)
-        for name, (text, labels) in _DNS_COUNTERS.items():
-            family = CounterMetricFamily(f"dnsbl_dns_{name}", text, labels=labels)
-            for count in dns.counters.get(name, ()):
-                family.add_metric([count.labels.get(label, "") for label in labels], count.value)
-            yield family
+        for prefix, counters in (("dnsbl_dns_", _DNS_COUNTERS), ("dnsbl_", _KEY_COUNTERS)):
+            for name, (text, labels) in counters.items():
+                yield _counts(f"{prefix}{name}", text, labels, dns.counters.get(name, ()))
 
 
 def _registry_of(held: Depths | None, dns: DnsStatus) -> CollectorRegistry:
@@ -143,4 +146,13 @@ def _gauges(name: str, text: str, label: str, values: Mapping[str, int]) -> Gaug
     family = GaugeMetricFamily(name, text, labels=[label])
     for value, count in values.items():
         family.add_metric([value], count)
+    return family
+
+
+def _counts(
+    name: str, text: str, labels: tuple[str, ...], counts: Iterable[Count]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for count in counts:
+        family.add_metric([count.labels.get(label, "") for label in labels], count.value)
     return family

@@ -32,7 +32,26 @@ STATUS: dict[str, object] = {
     "loop": "uvloop",
     "database_readable": True,
     "applied_seq": 1234,
-    "zones": {"bl.example": {"serial": 1234, "entries": 99}},
+    "zones": {
+        "bl.example": {
+            "serial": 1234,
+            "entries": 99,
+            "keys": {
+                "holders": [
+                    {
+                        "id": "0f3a9c27d1b4e865",
+                        "holder": "acme",
+                        "day": 20717,
+                        "today": 3,
+                        "queries": 12,
+                        "over_quota": 1,
+                    }
+                ],
+                "rejected": [{"cause": "unknown", "count": 6}],
+            },
+        },
+        "free.example": {"serial": 1, "entries": 0},
+    },
     "counters": COUNTERS,
 }
 
@@ -126,7 +145,7 @@ async def test_metrics_tell_what_the_dns_process_says(portal: Portal) -> None:
         "dnsbl_dns_up 1.0",
         "dnsbl_dns_start_time_seconds 1.7999998995e+09",
         (
-            'dnsbl_dns_replies_total'
+            "dnsbl_dns_replies_total"
             '{qtype="A",rcode="NXDOMAIN",transport="udp",zone="bl.example"} 12.0'
         ),
         'dnsbl_dns_hits_total{zone="bl.example"} 4.0',
@@ -141,6 +160,9 @@ async def test_metrics_tell_what_the_dns_process_says(portal: Portal) -> None:
         "dnsbl_dns_applied_seq 1234.0",
         'dnsbl_zone_serial{zone="bl.example"} 1234.0',
         'dnsbl_zone_entries{zone="bl.example"} 99.0',
+        'dnsbl_key_queries_total{holder="acme",zone="bl.example"} 12.0',
+        'dnsbl_key_over_quota_total{holder="acme",zone="bl.example"} 1.0',
+        'dnsbl_key_rejected_total{cause="unknown",zone="bl.example"} 6.0',
     ):
         assert f"{line}\n" in text
 
@@ -152,6 +174,7 @@ async def test_metrics_tell_what_the_dns_process_says(portal: Portal) -> None:
         json.dumps(STATUS | {"state": "stopped"}),
         json.dumps(STATUS | {"zones": 7}),
         json.dumps(STATUS | {"counters": {"replies": [1]}}),
+        json.dumps(STATUS | {"zones": {"bl.example": {"serial": 1, "entries": 0, "keys": [1]}}}),
         json.dumps(STATUS)[:100],
         "[]",
         "",
