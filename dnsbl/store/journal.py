@@ -8,6 +8,7 @@ it twice, or late, does no harm.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -167,6 +168,21 @@ def chunks(database: Database, zone: str, kind: Kind) -> Iterator[bytes]:
         if rows:
             yield chunk
         after = _key_at(database, _TABLES[kind], zone, after, rows) if rows == CHUNK_ROWS else None
+
+
+def texted(database: Database, zone: str) -> Iterator[bytes]:
+    """The listings of a zone that have a text of their own, as `chunks` writes them."""
+    fields = [_MENDED.format(column=column) for column in ("network", "category", "text")]
+    rows = database.each(
+        f"""
+        SELECT CAST({fields[0]} || char(9) || {fields[1]} || char(9) || ifnull(expires_at, '')
+                    || char(9) || {fields[2]} AS BLOB) AS line
+        FROM listings WHERE zone = ? AND text <> ''
+        """,  # the names are constants above
+        zone,
+    )
+    while lines := [row["line"] for row in itertools.islice(rows, CHUNK_ROWS)]:
+        yield b"\n".join(lines)
 
 
 # Keys go through Python as octets: as text, they might not be the same again.

@@ -13,6 +13,11 @@ is in the image may come from there. Each has a fingerprint of its row, by which
 a database is told that went another way: another one, an older copy, one that
 lost its last commits with the power.
 
+Zones of names are left out. Of those a compiled table has hashes, and counts of
+what is below a name that changes in between would make wrong; a million of them
+are read from the database in a second or two. Texts of single listings are left
+out too, and read from the database.
+
 An image of other zones or categories is told from ours too, and so is one that
 is cut off or damaged. In each case the zones are read from the database
 instead: an image saves time and decides nothing.
@@ -30,12 +35,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from dnsbl.zone.contents import Contents
 from dnsbl.zone.twin import AnyRadix
+
+if TYPE_CHECKING:  # not built everywhere
+    from dnsbl.native.radix import Radix
 
 MAGIC: Final = b"dnsbl image 2\n"
 HEADER_BYTES_MAX: Final = 1 << 20
@@ -70,6 +78,13 @@ class Stand:
     latest: float
 
 
+def kept(radixes: Mapping[str, AnyRadix]) -> dict[str, Radix]:
+    """Those whose contents an image keeps: the compiled ones of addresses."""
+    from dnsbl.native.radix import Radix  # noqa: PLC0415  # not built everywhere
+
+    return {origin: radix for origin, radix in radixes.items() if isinstance(radix, Radix)}
+
+
 class Draft:
     """An image that is being written, beside the one that is there; of one thread."""
 
@@ -86,7 +101,7 @@ class Draft:
         """Writes the zones, which may change meanwhile. Raises OSError."""
         from dnsbl.native.image import pieces  # noqa: PLC0415  # not built everywhere
 
-        for origin, radix in radixes.items():
+        for origin, radix in kept(radixes).items():
             self._categories[origin] = radix.categories
             for piece in pieces(radix):
                 self._write(piece)
@@ -129,11 +144,14 @@ class Image:
         self.stand = stand
 
     def fill(self, contents: Contents) -> None:
-        """Puts what it holds into new contents. Raises ValueError, and they are then of no use."""
+        """Puts what it holds into new contents: all but names, and texts of single listings.
+
+        Raises ValueError, and they are then of no use.
+        """
         from dnsbl.native.image import restore  # noqa: PLC0415  # not built everywhere
 
         at = len(MAGIC)
-        for radix in contents.radixes.values():
+        for radix in kept(contents.radixes).values():
             at += restore(radix, self._octets[at:])
         if at != len(self._octets):
             raise ValueError("goes on beyond its end")
@@ -168,7 +186,7 @@ def _opened(octets: memoryview, contents: Contents) -> Image:
     header = json.loads(bytes(octets[end - length : end]))
     marks = (Mark(**header["begun"]), Mark(**header["ended"]))
     stand = Stand(header["identity"], *marks, header["latest"])
-    categories = {origin: radix.categories for origin, radix in contents.radixes.items()}
+    categories = {origin: radix.categories for origin, radix in kept(contents.radixes).items()}
     if header != json.loads(json.dumps(_header(stand, categories))):
         raise ValueError("is of other zones or categories, or of another machine")
     return Image(octets[: end - length], stand)

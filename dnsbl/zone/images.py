@@ -14,7 +14,7 @@ import structlog
 
 from dnsbl.store.database import StoreError
 from dnsbl.zone.contents import Contents
-from dnsbl.zone.image import Draft, Mark, Stand
+from dnsbl.zone.image import Draft, Mark, Stand, kept
 
 LOOK_S: Final = 5.0  # between two looks at whether much has changed
 # The journal brings a start up to date at some 20 µs a change, so this many cost a second.
@@ -89,7 +89,7 @@ class Images:
             _log.info("image_written", file=str(self._path), seq=stand.begun.seq)
 
     def _is_due(self, begun: Begun, at_least: int) -> bool:
-        if sum(map(len, begun.contents.radixes.values())) < ENTRIES_LEAST:
+        if sum(map(len, kept(begun.contents.radixes).values())) < ENTRIES_LEAST:
             return False
         if self._written is None or self._written.identity != begun.contents.identity:
             return True

@@ -232,10 +232,21 @@ class Source:
         except ValueError as error:
             _log.warning("image_unusable", file=str(self._image), error=str(error))
             return None
+        self._add_rest(database, contents)
         contents.serials = self._serials(database, contents)
         contents.identity = position.identity
         self._loads += 1
         return Loaded(contents, stand.begun.seq, "image", self._loads, stand)
+
+    def _add_rest(self, database: Database, contents: Contents) -> None:
+        """What an image leaves out, as it is now: what came meanwhile is then read once more."""
+        chunks, now = self._chunks(database), self._now()
+        kept = image.kept(contents.radixes)
+        for origin, radix in kept.items():
+            rows = journal.texted(database, origin)
+            radix.take(rows, excludes=False, now=now, odd=lambda _: None)
+        for origin in contents.radixes.keys() - kept.keys():
+            contents.radixes[origin] = contents.load(origin, chunks, now)
 
     def _serials(self, database: Database, contents: Contents) -> dict[str, int]:
         serials = journal.serials(database)
