@@ -396,3 +396,21 @@ async def test_image_that_cannot_be_written_is_said_once(house: House, database:
         assert now.listed(THIRD)
     assert [line["event"] for line in logs] == ["image_unwritable"]
     assert house.config.data.image.exists()
+
+
+async def test_texts_of_single_listings_come_out_of_the_database(
+    house: House, database: Database
+) -> None:
+    """An image has none; one that was written or taken away meanwhile is as the database has it."""
+    fourth = parse("192.0.2.4")
+    for network, text in ((FIRST, "its own"), (SECOND, "gone later"), (fourth, "")):
+        listings.add(database, Listing(ZONE, network, "spam", listed_at=NOW, text=text))
+    async with started(house):
+        pass
+    listings.add(database, Listing(ZONE, SECOND, "spam", listed_at=NOW))
+    listings.add(database, Listing(ZONE, fourth, "spam", listed_at=NOW, text="new"))
+
+    async with started(house) as again:
+        assert again.reasons == ["image"]
+        found = [again.zone.radix.covering(network) for network in (FIRST, SECOND, fourth)]
+        assert [entry.text for (entry,) in found] == ["its own", "", "new"]
