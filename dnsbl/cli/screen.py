@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Final, Literal
 
-from dnsbl.cli.pace import Pace
+from dnsbl.cli.pace import ListedPace, Pace
 from dnsbl.cli.report import cell
 
 GAP: Final = "   "  # between two blocks that stand side by side
@@ -83,8 +83,7 @@ class Screen:
         rows += [*zones[:zone_rows], Row("")]
         rows += self._side_by_side(
             [
-                Block("TOP LISTED", "/s", [(_listed(top.subject, top.categories), number(top.per_s))
-                                           for top in pace.top_listed]),
+                Block("TOP LISTED", "/s", _listed(pace.top_listed[:height])),
                 Block("TOP CLIENTS", "/s", [(top.client, number(top.per_s))
                                             for top in pace.top_clients]),
             ],
@@ -126,7 +125,11 @@ class Screen:
             shares = " ".join(number(per_s) for _, per_s in sorted(
                 pace.workers.items(), key=lambda item: int(item[0])))  # fmt: skip
             parts.append(f"by worker {shares}")
-        return self._cut(GAP.join(parts))
+        line = parts[0]
+        for part in parts[1:]:
+            if len(line) + len(GAP) + len(part) <= self._width:
+                line += GAP + part
+        return self._cut(line)
 
     def _course(self, past: Sequence[float]) -> list[Row]:
         """How many replies there were a second, moment by moment."""
@@ -204,8 +207,12 @@ def duration(seconds: float) -> str:
     return f"{minutes}m {whole % 60}s" if minutes else f"{whole}s"
 
 
-def _listed(subject: str, categories: Iterable[str]) -> str:
-    return f"{subject}  {' '.join(categories)}"
+def _listed(tops: Sequence[ListedPace]) -> list[tuple[str, str]]:
+    wide = max((len(top.subject) for top in tops), default=0)
+    wide = min(wide, len("255.255.255.255"))  # longer ones stand out
+    return [
+        (f"{top.subject:<{wide}}  {' '.join(top.categories)}", number(top.per_s)) for top in tops
+    ]
 
 
 def _paces(paces: Mapping[str, float]) -> list[tuple[str, str]]:
