@@ -13,7 +13,7 @@ from dnsbl.store.access_keys import AccessKey
 from dnsbl.store.database import Database, StoreError
 from dnsbl.zone.keys import KEYS_MAX, KeyRing
 
-RETRY_S: Final = 1.0
+RETRY_S: Final = 0.1
 
 _log = structlog.get_logger()
 

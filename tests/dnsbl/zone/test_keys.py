@@ -265,6 +265,30 @@ def test_what_was_spent_yesterday_is_not_spent_today() -> None:
     assert holders(held) == [("acme", 1, 2, 0)]
 
 
+@given(
+    st.lists(st.binary(min_size=1, max_size=63) | st.just(SPELT) | st.just(b"1"), min_size=1,
+             max_size=40),
+    st.sampled_from([OPTIONAL, REQUIRED]), st.booleans(),
+)  # fmt: skip
+def test_any_labels_are_admitted_or_refused(
+    below: list[bytes],
+    config: KeysConfig,
+    names: bool,  # noqa: FBT001
+) -> None:
+    """Whatever octets they hold; what goes on is what was asked, but for a good key."""
+    held = ring(row())
+
+    admitted = admit(config, held, tuple(below), NOW, names=names)
+
+    keyed = below[-1] == SPELT
+    if isinstance(admitted, Refused):
+        assert not keyed
+        assert admitted.action == "refuse"
+    else:
+        assert admitted.below == tuple(below[:-1] if keyed else below)
+        assert keyed or config == OPTIONAL
+
+
 COUNTS = {"id": "ab", "holder": "acme", "day": 1, "today": 1, "queries": 1, "over_quota": 0}
 
 
