@@ -13,12 +13,17 @@ from dnsbl.network import Network
 Subject = Network | Name
 
 
+def is_address_like(text: str) -> bool:
+    """Whether a text is meant as an address or a network, well-formed or not: no name looks so."""
+    return ":" in text or "/" in text or not text.strip("0123456789.")
+
+
 def parse_canonical(text: str) -> Subject:
     """A network or a name from the database, which holds canonical text only.
 
     Raises NetworkError or DomainNameError where the text is neither, or is
     another spelling of one.
     """
-    if "/" in text:
+    if is_address_like(text):
         return network.parse_canonical(text)
     return name.parse_canonical_name(text)

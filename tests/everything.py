@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnsbl.network import NetworkError, parse_canonical
+from dnsbl.errors import DnsblError
 from dnsbl.store import journal
 from dnsbl.store.database import Database
 from dnsbl.store.journal import Change, Kind
+from dnsbl.subject import parse_canonical
 from dnsbl.verdict import Entry
 
 
@@ -22,11 +23,11 @@ def everything(database: Database) -> Iterator[Change]:
 
 
 def _change(zone: str, kind: Kind, line: str) -> Change:
-    text, category, expires_at = line.split("\t")
+    subject, category, expires_at, text = line.split("\t")
     try:
-        network = parse_canonical(text)
-    except NetworkError as error:
+        network = parse_canonical(subject)
+    except DnsblError as error:
         return Change(0, zone, kind, category, None, None, fault=str(error))
     at = int(expires_at) if expires_at else None
-    entry = Entry(network, category, kind == "exclusion", at)
+    entry = Entry(network, category, kind == "exclusion", at, text)
     return Change(0, zone, kind, category, network, entry)

@@ -6,8 +6,8 @@ import pytest
 
 from dnsbl.errors import DnsblError
 from dnsbl.name import Name
-from dnsbl.network import Network
-from dnsbl.subject import Subject, parse_canonical
+from dnsbl.network import Network, NetworkError
+from dnsbl.subject import Subject, is_address_like, parse_canonical
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,21 @@ def test_what_is_not_canonical_is_refused(text: str) -> None:
     """An address without its length, other spellings, and the whole of either kind are refused."""
     with pytest.raises(DnsblError):
         parse_canonical(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("192.0.2.1", True), ("192.0.2", True), ("2001:db8::", True), ("a/b", True), ("", True),
+        ("example.com", False), (".1a", False), ("*.example.com", False), ("7.example", False),
+    ],
+)  # fmt: skip
+def test_what_is_meant_as_an_address_is_told_by_its_look(text: str, expected: bool) -> None:  # noqa: FBT001
+    """Digits and dots, a colon or a slash: no name has them, however wrong the address is."""
+    assert expected == is_address_like(text)
+
+
+def test_an_address_without_its_length_is_told_how_to_be_written() -> None:
+    """Who writes rows by hand learns the canonical form."""
+    with pytest.raises(NetworkError, match=r"write 192\.0\.2\.1/32"):
+        parse_canonical("192.0.2.1")

@@ -132,7 +132,7 @@ def test_after_sqlite_undid_all_nothing_is_written_alone(database: Database) -> 
             with pytest.raises(InvalidRowError):
                 database.change(
                     "INSERT OR ROLLBACK INTO listings (zone, network, category) "
-                    "VALUES ('bl.example', 'x', 'spam')"
+                    "VALUES ('bl.example', 'X', 'spam')"
                 )
             listings.remove(database, "bl.example", ONE.network, "spam")
 

@@ -124,10 +124,13 @@ def test_everything_is_every_row(database: Database) -> None:
         ("192.0.2.1/24", "has host bits set"),
         ("0:0::1/128", "is not in canonical form; write ::1/128"),
         ("0.0.0.0/0", "the whole of IPv4"),
-        ("nonsense", "is not an IPv4 or IPv6 address"),
+        ("192.0.2.1", "is not in canonical form; write 192.0.2.1/32"),
+        ("Example.com", "is not in canonical form; write example.com"),
+        ("example..com", "is not a domain name: the label '' is not"),
+        ("*.", "it would be every name there is"),
         ("", "is not an IPv4 or IPv6 address"),
         ("192.0.2.1/32\0x", "has no prefix length"),
-        ("\ufffd" * 500, "is too long"),
+        ("\ufffd" * 500, "is too long for a domain name"),
     ],
 )
 def test_a_row_that_cannot_be_served_says_why(
@@ -299,19 +302,20 @@ def text_of(database: Database, zone: str = "bl.example") -> list[bytes]:
 
 
 def test_a_zone_is_read_in_chunks(database: Database) -> None:
-    """Network, category and end of every row of that zone, in the order of keys."""
+    """Network, category, end and text of every row of that zone, in the order of keys."""
     listings.add(database, Listing("bl.example", RANGE, "spam", reason="x", expires_at=1234))
-    for category in ("spam", "policy"):
-        listings.add(database, Listing("bl.example", ONE, category))
+    for category, text in (("spam", "of its own"), ("policy", "")):
+        listings.add(database, Listing("bl.example", ONE, category, text=text))
     add(database, "192.0.2.3", "other.example")
     exclusions.exclude(database, Exclusion("bl.example", ONE, expires_at=99))
     with database.snapshot():
         excluded = list(journal.chunks(database, "bl.example", "exclusion"))
 
     assert text_of(database) == [
-        b"192.0.2.0/24\tspam\t1234", b"192.0.2.1/32\tpolicy\t", b"192.0.2.1/32\tspam\t",
+        b"192.0.2.0/24\tspam\t1234\t", b"192.0.2.1/32\tpolicy\t\t",
+        b"192.0.2.1/32\tspam\t\tof its own",
     ]  # fmt: skip
-    assert excluded == [b"192.0.2.1/32\t\t99"]
+    assert excluded == [b"192.0.2.1/32\t\t99\t"]
     assert text_of(database, "nothing.example") == []
 
 
@@ -359,7 +363,7 @@ def test_a_row_of_any_octets_hides_no_other(
     database: Database, shell: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch,
     network: str, category: str, size: int,
 ) -> None:  # fmt: skip
-    """It is a line of its own, of three fields; but that of an empty key is left out."""
+    """It is a line of its own, of four fields; but that of an empty key is left out."""
     monkeypatch.setattr(journal, "CHUNK_ROWS", size)
     for good in ("0.0.0.1", "192.0.2.1", "192.0.2.9", "fe80::1"):
         listings.add(database, Listing("bl.example", parse(good), "spam"))
@@ -374,10 +378,10 @@ def test_a_row_of_any_octets_hides_no_other(
         lines = b"\n".join(journal.chunks(database, "bl.example", "listing")).split(b"\n")
 
     assert len(lines) == count
-    assert {line.count(b"\t") for line in lines} == {2}
+    assert {line.count(b"\t") for line in lines} == {3}
     assert {
-        b"0.0.0.1/32\tspam\t", b"192.0.2.1/32\tspam\t", b"192.0.2.9/32\tspam\t",
-        b"fe80::1/128\tspam\t",
+        b"0.0.0.1/32\tspam\t\t", b"192.0.2.1/32\tspam\t\t", b"192.0.2.9/32\tspam\t\t",
+        b"fe80::1/128\tspam\t\t",
     } <= set(lines)  # fmt: skip
     assert not any(line.startswith(b"192.0.2.77/32") for line in lines)
 

@@ -16,7 +16,8 @@ from house import House
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from dnsbl.network import NetworkError, parse, parse_canonical
+from dnsbl.name import DomainNameError, parse_canonical_name
+from dnsbl.network import NetworkError, parse
 from dnsbl.store import schema
 from dnsbl.store.database import (
     Database,
@@ -26,6 +27,7 @@ from dnsbl.store.database import (
     open_reader,
     open_writer,
 )
+from dnsbl.subject import parse_canonical
 
 WRITERS_AT_ONCE = 6
 OPEN_AND_LIST = """
@@ -196,7 +198,7 @@ def test_two_databases_have_two_identities(tmp_path: Path) -> None:
 
 LISTING = {
     "zone": "bl.example", "network": "192.0.2.1/32", "category": "spam", "reason": "", "source": "",
-    "evidence": "", "listed_at": 0, "expires_at": None,
+    "evidence": "", "listed_at": 0, "expires_at": None, "text": "",
 }  # fmt: skip
 EXCLUSION = {
     "zone": "bl.example", "network": "192.0.2.1/32", "category": "", "reason": "", "grace": 0,
@@ -296,6 +298,13 @@ def test_bad_rows_are_kept_out(
         ("listings", "category", "", "category: expected 1 to 32"),
         ("listings", "source", "a" * 256, "source: expected at most 255"),
         ("listings", "evidence", "a" * 10_001, "evidence: expected at most 10000"),
+        ("listings", "text", "a" * 1001, "text: expected at most 1000 octets"),
+        ("listings", "text", "ü" * 501, "text: expected at most 1000 octets"),
+        ("listings", "text", "a\tb", "text: expected at most 1000 octets without control"),
+        ("listings", "text", "a\n", "text: expected at most 1000 octets without control"),
+        ("listings", "text", "\0", "text: expected at most 1000 octets without control"),
+        ("listings", "text", "\x1f", "text: expected at most 1000 octets without control"),
+        ("listings", "text", None, "NOT NULL"),
         ("listings", "listed_at", -1, "listed_at: expected Unix seconds"),
         ("listings", "listed_at", 1_700_000_000_000, "listed_at: expected Unix seconds"),
         ("exclusions", "grace", 2, "grace: expected 0 or 1"),
@@ -311,6 +320,12 @@ def test_bad_rows_of_one_table_are_kept_out(
         insert(shell, table, **{column: value})
 
 
+@pytest.mark.parametrize("text", ["", "a" * 1000, "ü" * 500, "see https://x.example/?a=$ ÿ~ "])
+def test_texts_of_a_listing_are_let_in(shell: sqlite3.Connection, text: str) -> None:
+    """As long as a category's may be, in any script."""
+    insert(shell, "listings", text=text)
+
+
 def test_the_rest_has_defaults(shell: sqlite3.Connection) -> None:
     """An operator writes a key, and need not think of anything else."""
     shell.execute(
@@ -318,15 +333,15 @@ def test_the_rest_has_defaults(shell: sqlite3.Connection) -> None:
     )
     shell.execute("INSERT INTO exclusions (zone, network) VALUES ('bl.example', '192.0.2.1/32')")
     listing = shell.execute(
-        "SELECT reason, source, evidence, expires_at, listed_at - unixepoch() BETWEEN -5 AND 0 "
-        "FROM listings"
+        "SELECT reason, source, evidence, expires_at, text, "
+        "listed_at - unixepoch() BETWEEN -5 AND 0 FROM listings"
     ).fetchone()
     exclusion = shell.execute(
         "SELECT category, reason, grace, expires_at, excluded_at - unixepoch() BETWEEN -5 AND 0 "
         "FROM exclusions"
     ).fetchone()
 
-    assert listing == ("", "", "", None, 1)
+    assert listing == ("", "", "", None, "", 1)
     assert exclusion == ("", "", 0, None, 1)
 
 
@@ -343,10 +358,16 @@ def test_the_rest_has_defaults(shell: sqlite3.Connection) -> None:
         "1:2:3:4:5:6:7:8:9/128", "::1:2:3:4:5:6:7:8/128", "2001:DB8::/32", "2001:0db8::/32",
         "02001:db8::/32", "2001:db8:00001::/48", "12345::/16", ":1:2:3:4:5:6:7/128",
         "1:2:3:4:5:6:7:/128", "::ffff:192.0.2.1/128", "::g/128", "fe80::1%1/128", "1:2/3:4::/5",
-        "::1/64/64", "[::1]/128", "x" * 44, "abcd", "/24", ":/24", "./24",
+        "::1/64/64", "[::1]/128", "x" * 64, "/24", ":/24", "./24", "1.0.2.1/32" + "0" * 34,
+        ".", "*", "*.", "..", "*..", "**", "*.*.com", "*example.com", "a.*.com", "a*.com",
+        "example.com.", "example..com", "..example.com", "*..com", "Example.com", "exämple.com",
+        "example com", "example.com\n", "\0example.com", "example.com\0", "exam\0ple", "http://a.b",
+        "a@b.example", "1", "a.1", ".1", "*.1", "192.0.2", "*.192.0.2.1", ".192.0.2.1", "1.",
+        "a." + "x" * 64, "x" * 64 + ".a", "*." + "x" * 64 + ".a", "a." * 126 + "ab",
+        "*." + "a." * 126 + "ab", "." + "a." * 126 + "ab", "a." * 1000 + "b",
     ],
 )  # fmt: skip
-def test_texts_that_are_no_networks_are_kept_out(shell: sqlite3.Connection, network: str) -> None:
+def test_texts_that_are_neither_are_kept_out(shell: sqlite3.Connection, network: str) -> None:
     """Everything but host bits and the choice of a run of zeros is within reach of SQL."""
     with pytest.raises(sqlite3.IntegrityError, match="network: expected a prefix such as"):
         insert(shell, "listings", network=network)
@@ -370,6 +391,14 @@ def canonical_texts(draw: st.DrawFn) -> str:
     return str(network)
 
 
+@st.composite
+def canonical_names(draw: st.DrawFn) -> str:
+    """Names of every form, long ones among them."""
+    label = st.text("az09_-", min_size=1, max_size=6) | st.just("x" * 63) | st.just("1")
+    domain = ".".join(draw(st.lists(label, min_size=1, max_size=9)))
+    return draw(st.sampled_from(["", ".", "*."])) + domain
+
+
 SLOW_FIXTURE = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None
 )
@@ -383,8 +412,24 @@ def test_every_canonical_network_is_let_in(shell: sqlite3.Connection, text: str)
     assert accepts(shell, text)
 
 
+@given(text=canonical_names())
+@SLOW_FIXTURE
+def test_names_are_let_in_if_canonical(shell: sqlite3.Connection, text: str) -> None:
+    """The constraint and the programs agree on every name."""
+    try:
+        parse_canonical_name(text)
+    except DomainNameError:
+        expected = False
+    else:
+        expected = True
+
+    assert expected == accepts(shell, text)
+
+
 @given(
     text=st.one_of(
+        st.text(alphabet="az09-_.*", max_size=12),
+        st.text(alphabet="aA1é.*/ \0", max_size=6),
         st.text(alphabet="0123456789./", max_size=20),
         st.text(alphabet="01f:/", max_size=24),
         st.text(alphabet="0123456789abcdefABCDEFx.:/% \n\0\ud800é", max_size=45).filter(
@@ -400,7 +445,7 @@ def test_every_canonical_network_is_let_in(shell: sqlite3.Connection, text: str)
     )
 )
 @SLOW_FIXTURE
-def test_what_is_let_in_reads_as_a_network(shell: sqlite3.Connection, text: str) -> None:
+def test_what_is_let_in_reads_back(shell: sqlite3.Connection, text: str) -> None:
     """Past the constraint there are only host bits and odd choices of "::", both reported."""
     if not accepts(shell, text):
         return

@@ -244,7 +244,7 @@ def test_a_refused_row_is_not_written(shell: sqlite3.Connection) -> None:
     """A statement of several rows, one of them bad, leaves nothing behind."""
     with pytest.raises(sqlite3.IntegrityError):
         shell.execute(
-            f"INSERT INTO listings (zone, network, category) VALUES {KEY}, ('bl.example', 'x', 'a')"
+            f"INSERT INTO listings (zone, network, category) VALUES {KEY}, ('bl.example', 'X', 'a')"
         )
 
     assert written(shell) == []

@@ -179,7 +179,7 @@ def test_what_has_expired_is_dropped(
 def row(entry: Entry) -> bytes:
     """The entry as `store.journal.chunks` writes it."""
     end = "" if entry.expires_at is None else entry.expires_at
-    return f"{entry.network}\t{entry.category}\t{end}".encode()
+    return f"{entry.network}\t{entry.category}\t{end}\t{entry.text}".encode()
 
 
 @given(st.lists(entries, max_size=60), st.integers(0, 9), st.integers(1, 9), st.data())
@@ -208,19 +208,20 @@ def test_rows_are_taken_as_if_put_one_by_one(
 
 
 ODD_ROWS = (
-    b"192.0.2.1\tspam\t", b"192.0.2.1/33\tspam\t", b"192.0.2.1/24\tspam\t",
-    b"0.0.0.0/0\tspam\t", b"192.0.2.01/32\tspam\t", b"192.0.2.1/032\tspam\t",
-    b"192.0.2.256/32\tspam\t", b"192.0.2/24\tspam\t", b"192.0.2.1.1/32\tspam\t",
-    b" 192.0.2.1/32\tspam\t", b"192.0.2.1/32 \tspam\t", b"192.0.2.1/32\tunknown\t",
-    b"192.0.2.1/32\tspa\t", b"192.0.2.1/32\tspammy\t", b"192.0.2.1/32\t\t",
-    b"192.0.2.1/32\tspam\t-1", b"192.0.2.1/32\tspam\t9999999999999", b"192.0.2.1/32\tspam",
-    b"192.0.2.1/32", b"\t\t", b"192.0.2.1/32\tspam\t1\t", b"::ffff:192.0.2.1/128\tspam\t",
-    b"2001:DB8::/32\tspam\t", b"2001:db8:0::/48\tspam\t", b"2001:db8::1/64\tspam\t",
-    b"2001:db8::/129\tspam\t", b"::/0\tspam\t", b"2001:db8:::/48\tspam\t",
-    b"2001:db8::0/128\tspam\t", b"::ffff:c000:201/128\tspam\t", b"\xff\tspam\t",
-    b"192.0.2.1/32\tspam\t\xd9\xa1", b"192.0.2.1/32\tspam\t\xc2\xb2",
-    b"192.0.2.1\x00/32\tspam\t", b"2001:db8::\x00/128\tspam\t", b"192.0.2.1/\tspam\t",
-    b"1:2:3:4:5:6:7:8:9:10:11:12:13:14:15:16:17:18:19:20/128\tspam\t", b"/32\tspam\t",
+    b"192.0.2.1\tspam\t\t", b"192.0.2.1/33\tspam\t\t", b"192.0.2.1/24\tspam\t\t",
+    b"0.0.0.0/0\tspam\t\t", b"192.0.2.01/32\tspam\t\t", b"192.0.2.1/032\tspam\t\t",
+    b"192.0.2.256/32\tspam\t\t", b"192.0.2/24\tspam\t\t", b"192.0.2.1.1/32\tspam\t\t",
+    b" 192.0.2.1/32\tspam\t\t", b"192.0.2.1/32 \tspam\t\t", b"192.0.2.1/32\tunknown\t\t",
+    b"192.0.2.1/32\tspa\t\t", b"192.0.2.1/32\tspammy\t\t", b"192.0.2.1/32\t\t\t",
+    b"192.0.2.1/32\tspam\t-1\t", b"192.0.2.1/32\tspam\t9999999999999\t", b"192.0.2.1/32\tspam",
+    b"192.0.2.1/32", b"\t\t\t", b"192.0.2.1/32\tspam\t1\t\t", b"::ffff:192.0.2.1/128\tspam\t\t",
+    b"2001:DB8::/32\tspam\t\t", b"2001:db8:0::/48\tspam\t\t", b"2001:db8::1/64\tspam\t\t",
+    b"2001:db8::/129\tspam\t\t", b"::/0\tspam\t\t", b"2001:db8:::/48\tspam\t\t",
+    b"2001:db8::0/128\tspam\t\t", b"::ffff:c000:201/128\tspam\t\t", b"\xff\tspam\t\t",
+    b"192.0.2.1/32\tspam\t\xd9\xa1\t", b"192.0.2.1/32\tspam\t\xc2\xb2\t",
+    b"192.0.2.1\x00/32\tspam\t\t", b"2001:db8::\x00/128\tspam\t\t", b"192.0.2.1/\tspam\t\t",
+    b"1:2:3:4:5:6:7:8:9:10:11:12:13:14:15:16:17:18:19:20/128\tspam\t\t", b"/32\tspam\t\t",
+    b"192.0.2.1/32\tspam\t", b"example.com\tspam\t\t", b"192.0.2.1/33\tspam\t\tof its own",
 )  # fmt: skip
 
 
@@ -229,7 +230,7 @@ def test_odd_rows_are_handed_back(filled: Filled, odd_row: bytes) -> None:
     """What is no canonical network, or of no known category, is not taken, and hides no other."""
     radix = filled()
     odd: list[bytes] = []
-    good = b"192.0.2.9/32\tspam\t\n%s\n198.51.100.0/24\tpolicy\t\n2001:db8::7/128\tspam\t"
+    good = b"192.0.2.9/32\tspam\t\t\n%s\n198.51.100.0/24\tpolicy\t\t\n2001:db8::7/128\tspam\t\t"
 
     radix.take([good % odd_row], excludes=False, now=0, odd=odd.append)
 
@@ -242,7 +243,7 @@ def test_odd_rows_are_handed_back(filled: Filled, odd_row: bytes) -> None:
 def test_rows_with_nothing_in_them_are_passed_over(filled: Filled) -> None:
     """At the beginning of a chunk, between rows, at its end, and where there is nothing else."""
     radix = filled()
-    chunks = [b"\n192.0.2.9/32\tspam\t\n\n\n192.0.2.8/32\tspam\t\n\n", b"\n", b""]
+    chunks = [b"\n192.0.2.9/32\tspam\t\t\n\n\n192.0.2.8/32\tspam\t\t\n\n", b"\n", b""]
 
     radix.take(chunks, excludes=False, now=0, odd=pytest.fail)
 
