@@ -50,6 +50,15 @@ def radix(twin: str) -> Callable[[Iterable[str]], AnyRadix]:
     return made
 
 
+def names(twin: str) -> Callable[[Iterable[str]], AnyRadix]:
+    """The constructor of a twin of the table of names."""
+    module = (
+        compiled("names") if twin == "compiled" else importlib.import_module("dnsbl.zone.names")
+    )
+    made: Callable[[Iterable[str]], AnyRadix] = module.Names
+    return made
+
+
 def responders(twin: str, zones: Zones, count: int) -> list[Responder]:
     """So many that answer out of the same zones, each with a compiled path of its own or none."""
     if twin == "pure":
