@@ -27,6 +27,7 @@ from dnsbl.store.database import open_writer
 
 ROOT = "192.0.2.1"
 LIST = "192.0.2.53"  # as docs/mail-servers.md has it
+LISTS = (LIST, "192.0.2.54")  # both addresses that it is served on
 MAIL_SERVER, MAIL_SERVER_IPV6 = "192.0.2.25", "2001:db8::25"
 RESOLVER = "127.0.0.1"
 PORTAL = f"http://{LIST}:8053"
@@ -36,6 +37,7 @@ LISTED_IPV6 = "2001:db8::99"
 IN_RANGE = "198.51.100.7"
 UNLISTED = "203.0.113.99"
 LISTINGS = (LISTED, LISTED_IPV6, "198.51.100.0/24", "203.0.113.128/25")
+NAMESERVERS = ("ns1.dns.example", "ns2.dns.example")
 
 # What begins empty in the namespace: where the daemons keep sockets, queues and caches.
 EMPTY = (
@@ -46,7 +48,7 @@ EMPTY = (
 
 CONFIG = f"""\
 [dns]
-listen = ["{LIST}:53"]
+listen = ["{LISTS[0]}:53", "{LISTS[1]}:53"]
 [portal]
 listen = "{LIST}:8053"
 public_url = "{PORTAL}"
@@ -72,33 +74,47 @@ mx.example. A {MAIL_SERVER}
 sender.example. A {LISTED}
 sender.example. MX 10 sender.example.
 """
-DELEGATION = f"""\
-bl.example. NS ns1.bl.example.
-ns1.bl.example. A {LIST}
-"""
 PATIENCE_S = 30
 
 
+def zone_text(
+    *, ttl_s: int, negative_ttl_s: int, nameservers: tuple[str, str] = NAMESERVERS
+) -> str:
+    """The zone file of the list."""
+    text = ZONE_TEXT.replace("ttl_s = 300", f"ttl_s = {ttl_s}")
+    text = text.replace("ttl_s = 60", f"ttl_s = {negative_ttl_s}")
+    return text.replace('["ns1.bl.example"]', str(list(nameservers)))
+
+
 class Internet:
-    """The root and the list, running. `ttl_s` and `negative_ttl_s` are the zone's."""
+    """The root and the list, running. `zone` is its zone file, `nameservers` are those it names."""
 
     def __init__(
-        self, namespace: Namespace, folder: Path, *, ttl_s: int, negative_ttl_s: int, hidden: bool
+        self,
+        namespace: Namespace,
+        folder: Path,
+        *,
+        zone: str,
+        nameservers: tuple[str, str] = NAMESERVERS,
+        hidden: bool = False,
     ) -> None:
         self.namespace = namespace
         self.folder = folder
         self._daemons = 0
         namespace.add_addresses(
-            ROOT, LIST, MAIL_SERVER, LISTED, LISTED_IPV6, IN_RANGE, UNLISTED, MAIL_SERVER_IPV6
+            ROOT, *LISTS, MAIL_SERVER, LISTED, LISTED_IPV6, IN_RANGE, UNLISTED, MAIL_SERVER_IPV6
         )
         namespace.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
         namespace.write("/etc/bind/root.conf", ROOT_CONFIG)
-        namespace.write("/etc/bind/root.zone", ROOT_ZONE + ("" if hidden else DELEGATION))
+        delegation = "".join(
+            f"bl.example. NS {name}.\n{name}. A {address}\n"
+            for name, address in zip(nameservers, LISTS, strict=True)
+        )
+        namespace.write("/etc/bind/root.zone", ROOT_ZONE + ("" if hidden else delegation))
         self.root_key = self._sign_root()
         self.start("named", "-f", "-c", "/etc/bind/root.conf")
         self.house = House(folder, 53, 8053)
-        zone = ZONE_TEXT.replace("ttl_s = 300", f"ttl_s = {ttl_s}")
-        self.house.write_zone(zone.replace("ttl_s = 60", f"ttl_s = {negative_ttl_s}"))
+        self.house.write_zone(zone)
         self.house.file.write_text(CONFIG)
         self._list(*LISTINGS)
         self.list = Running(self.house.file, program=namespace.within(*PROGRAM))

@@ -20,10 +20,10 @@ BUFFER_OCTETS = 1 << 22
 
 
 class Wiretap:
-    """Hears the UDP queries to an IPv4 address from now on."""
+    """Hears the UDP queries to IPv4 addresses from now on."""
 
-    def __init__(self, namespace: Namespace, server: str) -> None:
-        self._server = IPv4Address(server).packed
+    def __init__(self, namespace: Namespace, *servers: str) -> None:
+        self._servers = {IPv4Address(server).packed for server in servers}
         with namespace.inside():
             self._socket = socket.socket(
                 socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)
@@ -51,7 +51,11 @@ class Wiretap:
             except BlockingIOError:
                 return found
             length = (packet[0] & 15) * 4  # RFC 791 §3.1: the header's
-            if direction == PACKET_OUTGOING or packet[9] != UDP or packet[16:20] != self._server:
+            if (
+                direction == PACKET_OUTGOING
+                or packet[9] != UDP
+                or packet[16:20] not in self._servers
+            ):
                 continue
             if struct.unpack_from("!H", packet, length + 2)[0] != DNS:
                 continue

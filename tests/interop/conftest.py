@@ -10,11 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from internet import EMPTY, Internet
+from internet import EMPTY, NAMESERVERS, Internet, zone_text
 from namespaces import namespace
 from resolvers import unbound
 from running import Running, run_dnsbl
 
+QUICK = zone_text(ttl_s=1, negative_ttl_s=1)
 Serve = Callable[..., Running]
 
 # Exim cannot be installed beside Postfix; .ci/run unpacks it there.
@@ -63,17 +64,20 @@ def tool() -> Callable[[str], str]:
 def internet(
     tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]
 ) -> Iterator[Callable[..., Internet]]:
-    """Makes a small internet, by default one whose zone changes within seconds."""
+    """Makes a small internet; by default its list forgets, and is forgotten, within seconds."""
     for program in ("unshare", "nsenter", "ip", "named", "dnssec-keygen"):
         tool(program)
     with ExitStack() as stack:
 
-        def make(*, ttl_s: int = 1, negative_ttl_s: int = 1, hidden: bool = False) -> Internet:
+        def make(
+            zone: str = QUICK,
+            *,
+            nameservers: tuple[str, str] = NAMESERVERS,
+            hidden: bool = False,
+        ) -> Internet:
             folder = tmp_path_factory.mktemp("internet")
             made = stack.enter_context(namespace(folder / "mounts", EMPTY))
-            internet = Internet(
-                made, folder, ttl_s=ttl_s, negative_ttl_s=negative_ttl_s, hidden=hidden
-            )
+            internet = Internet(made, folder, zone=zone, nameservers=nameservers, hidden=hidden)
             stack.callback(internet.close)
             return internet
 

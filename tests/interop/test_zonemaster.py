@@ -1,0 +1,38 @@
+"""Zonemaster, by which registries judge a delegation, finds nothing wrong with ours.
+
+It asks from the root down, as anybody would. Some of its tests are left out: those of
+addresses, since ours are for documentation alone (RFC 5737); those of DNSSEC, since the zone is not
+signed; and the one that looks up whose networks these are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from internet import ROOT, Internet, zone_text
+
+TESTS = (
+    "Basic", "Connectivity/connectivity01", "Connectivity/connectivity02", "Consistency",
+    "Delegation", "Nameserver", "Syntax", "Zone",
+)  # fmt: skip
+HINTS = f". 3600 NS a.root.\na.root. 3600 A {ROOT}\n"
+
+
+def complaints(made: Internet) -> list[str]:
+    """What is worse than a remark."""
+    made.namespace.write("/etc/zonemaster.hints", HINTS)
+    output = made.namespace.run(
+        "zonemaster-cli", "bl.example", "--hints", "/etc/zonemaster.hints", "--no-ipv6",
+        "--level", "WARNING", "--json", *(f"--test={name}" for name in TESTS),
+    )  # fmt: skip
+    return [f"{each['level']} {each['tag']} {each['args']}" for each in json.loads(output)]
+
+
+def test_zonemaster_finds_no_fault(
+    internet: Callable[..., Internet], tool: Callable[[str], str]
+) -> None:
+    """Two name servers, and not a warning."""
+    tool("zonemaster-cli")
+
+    assert complaints(internet(zone_text(ttl_s=300, negative_ttl_s=60))) == []
