@@ -19,7 +19,7 @@ _compiled_names: Callable[[Iterable[str]], AnyRadix] | None = None
 _missing = f"{native.PURE_VARIABLE} asks for it"
 if native.wanted:
     try:  # all of it: each part is optional to set-up
-        for _part in ("answer", "drain", "gate", "image"):
+        for _part in ("answer", "drain", "gate", "image", "ratelimit"):
             importlib.import_module(f"dnsbl.native.{_part}")
         from dnsbl.native.names import Names as _CompiledNames
         from dnsbl.native.radix import Radix as _Compiled
