@@ -63,6 +63,11 @@ class Feed:
         """For `select`."""
         return self._socket.fileno()
 
+    @property
+    def has_line(self) -> bool:
+        """Whether a line has been read already."""
+        return b"\n" in self._unread
+
     def close(self) -> None:
         """Watches no more."""
         self._socket.close()
@@ -175,7 +180,8 @@ def _quits(feed: Feed, keys: int | None) -> bool:
     """Waits for a line, or for a key; whether the key says to quit."""
     watched = [feed.fileno()] if keys is None else [feed.fileno(), keys]
     while True:
-        ready, _, _ = select.select(watched, [], [], SILENCE_S)
+        # A line that was read with the one before is not told of any more.
+        ready, _, _ = select.select(watched, [], [], 0 if feed.has_line else SILENCE_S)
         if keys is not None and keys in ready:
             pressed = os.read(keys, 64)
             if not pressed or _QUIT & set(pressed):
