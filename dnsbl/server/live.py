@@ -49,7 +49,7 @@ UNREAD_OCTETS_MAX: Final = 1 << 20  # of one watcher; then it is cut off
 ROOM: Final = 1_000  # of each sketch: an error is at most a thousandth of all
 HALF_LIFE_S: Final = 30.0
 TOP_MAX: Final = 50
-SEEN_PER_S: Final = 1_000  # of those that list, and of the others; each costs some 50 µs
+SEEN_PER_S: Final = 500  # of those that list, and of the others; each costs some 50 µs
 FIRST_LOOK_S: Final = 0.1  # how much there is to see has to be known before it is looked at
 
 _TAKEN = "so many watch already"

@@ -262,15 +262,15 @@ def test_tops_tell_the_most_frequent_first() -> None:
     ("hits", "replies", "seconds", "rates"),
     [
         (0, 0, 1.0, Rates(1, 1)),
-        (10, 1000, 1.0, Rates(1, 1)),
-        (900, 20_000, 1.0, Rates(1, 32)),
-        (900, 20_000, 0.1, Rates(16, 256)),
+        (10, 500, 1.0, Rates(1, 1)),
+        (450, 10_000, 1.0, Rates(1, 32)),
+        (450, 10_000, 0.1, Rates(16, 256)),
     ],
 )
 def test_a_busy_server_is_looked_at_in_samples(
     hits: int, replies: int, seconds: float, rates: Rates
 ) -> None:
-    """About a thousand of each kind a second at most, in powers of two."""
+    """Some five hundred of each kind a second at most, in powers of two."""
     before = {"hits": [], "replies": []}
     after = {
         "hits": [{"zone": "bl.example", "count": hits}],
