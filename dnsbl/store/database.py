@@ -11,13 +11,15 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Final
-
-from sqlite_utils import Database as SqliteUtils
+from typing import TYPE_CHECKING, Final
 
 from dnsbl.errors import DnsblError
-from dnsbl.store import schema
+from dnsbl.store import version
+
+if TYPE_CHECKING:  # megabytes that a reader has no use for
+    from sqlite_utils import Database as SqliteUtils
 
 SQLITE_VERSION_LEAST: Final = (3, 38)  # STRICT tables (3.37), unixepoch() (3.38)
 
@@ -117,13 +119,20 @@ def explained(path: Path) -> Iterator[None]:
 
 
 class Database:
-    """A connection to the truth, through sqlite-utils. For one thread at a time."""
+    """A connection to the truth. For one thread at a time."""
 
-    def __init__(self, path: Path, db: SqliteUtils) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
-        self.db = db
+        self.connection = connection
         self._depth = 0  # of transactions
         self._in_snapshot = False
+
+    @cached_property
+    def db(self) -> SqliteUtils:
+        """The same connection, for whoever uses sqlite-utils: the migrations."""
+        from sqlite_utils import Database as SqliteUtils  # noqa: PLC0415  # the import above says why
+
+        return SqliteUtils(self.connection, recursive_triggers=False, execute_plugins=False)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -138,18 +147,18 @@ class Database:
         with explained(self.path):
             # IMMEDIATE: the lock is taken before anything is read, so that no decision made
             # inside rests on rows that another writer changes before the commit.
-            self.db.execute("SAVEPOINT nested" if nested else "BEGIN IMMEDIATE")
+            self.connection.execute("SAVEPOINT nested" if nested else "BEGIN IMMEDIATE")
             self._depth += 1
             try:
                 yield
                 self._check_not_undone()
-                self.db.execute("RELEASE nested" if nested else "COMMIT")
+                self.connection.execute("RELEASE nested" if nested else "COMMIT")
             except BaseException:
                 if not nested:
-                    self.db.rollback()
-                elif self.db.conn.in_transaction:
-                    self.db.execute("ROLLBACK TO nested")
-                    self.db.execute("RELEASE nested")
+                    self.connection.rollback()
+                elif self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK TO nested")
+                    self.connection.execute("RELEASE nested")
                 raise
             finally:
                 self._depth -= 1
@@ -159,7 +168,7 @@ class Database:
 
         Whoever goes on all the same must not write the second half of it alone.
         """
-        if self._depth > 0 and not self.db.conn.in_transaction:
+        if self._depth > 0 and not self.connection.in_transaction:
             raise StoreError(f"{self.path}: the transaction was undone after an earlier error")
 
     @property
@@ -177,18 +186,18 @@ class Database:
             yield
             return
         with explained(self.path):
-            self.db.execute("BEGIN")
+            self.connection.execute("BEGIN")
             self._in_snapshot = True
             try:
                 yield
             finally:
                 self._in_snapshot = False
-                self.db.rollback()
+                self.connection.rollback()
 
     def _execute(self, sql: str, parameters: tuple[object, ...]) -> sqlite3.Cursor:
         self._check_not_undone()
         with self._bound():
-            return self.db.execute(sql, parameters)
+            return self.connection.execute(sql, parameters)
 
     @contextlib.contextmanager
     def _bound(self) -> Iterator[None]:
@@ -226,16 +235,16 @@ class Database:
         """Runs one statement for each tuple of parameters; how many rows they changed."""
         self._check_not_undone()
         with explained(self.path), self._bound():
-            return max(0, self.db.conn.executemany(sql, parameters).rowcount)
+            return max(0, self.connection.executemany(sql, parameters).rowcount)
 
     def close(self) -> None:
         """Gives the file back."""
-        self.db.close()
+        self.connection.close()
 
 
 def _connect(
     path: Path, *, read_only: bool, busy_timeout_s: float, cache_kib: int = CACHE_KIB
-) -> SqliteUtils:
+) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < SQLITE_VERSION_LEAST:
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} is too old; "
@@ -256,16 +265,16 @@ def _connect(
     # Other clients write reasons in other encodings; that must not keep the row from being read.
     connection.text_factory = _decode
     try:
-        # recursive_triggers: INSERT OR REPLACE by our own writers journals the removal too
-        db = SqliteUtils(connection, recursive_triggers=True, execute_plugins=False)
-        db.execute(f"PRAGMA cache_size = -{cache_kib}")
-        db.execute("PRAGMA foreign_keys = ON")
+        # INSERT OR REPLACE by our own writers journals the removal too.
+        connection.execute("PRAGMA recursive_triggers = ON")
+        connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        connection.execute("PRAGMA foreign_keys = ON")
         # A statement with triggers keeps an undo log. In a file it takes a third of an import.
-        db.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA temp_store = MEMORY")
     except BaseException:
         connection.close()
         raise
-    return db
+    return connection
 
 
 def _decode(octets: bytes) -> str:
@@ -285,21 +294,23 @@ def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
         # O_EXCL: closing a file that SQLite has open in this process would drop its locks
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
     with explained(path):
-        db = _connect(path, read_only=False, busy_timeout_s=busy_timeout_s)
+        connection = _connect(path, read_only=False, busy_timeout_s=busy_timeout_s)
         try:
-            _enable_wal(path, db, busy_timeout_s)
-            db.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS_MAX}")
+            _enable_wal(path, connection, busy_timeout_s)
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS_MAX}")
             # FULL: a commit has reached the disk before anything is done because of it, so that
             # an accepted request survives a power cut, not just a killed process.
-            db.execute("PRAGMA synchronous = FULL")
-            database = Database(path, db)
-            _check_schema(path, db)
-            if schema.pending(db):
+            connection.execute("PRAGMA synchronous = FULL")
+            database = Database(path, connection)
+            _check_schema(path, connection)
+            if version.pending(connection):
+                from dnsbl.store import schema  # noqa: PLC0415  # with sqlite-utils
+
                 with database.transaction():
-                    _check_schema(path, db)  # another program may just have been here
-                    schema.apply(db)
+                    _check_schema(path, connection)  # another program may just have been here
+                    schema.apply(database.db)
         except BaseException:
-            db.close()
+            connection.close()
             raise
     return database
 
@@ -312,31 +323,31 @@ def open_reader(path: Path, cache_kib: int = CACHE_KIB) -> Database:
         sentence = "does not exist" if isinstance(error, FileNotFoundError) else error.strerror
         raise DatabaseMissingError(f"{path}: {sentence}") from None
     with explained(path):
-        db = _connect(
+        connection = _connect(
             path,
             read_only=True,
             busy_timeout_s=READER_BUSY_TIMEOUT_S,
             cache_kib=cache_kib,
         )
         try:
-            _check_schema(path, db)
-            if schema.pending(db):
+            _check_schema(path, connection)
+            if version.pending(connection):
                 raise SchemaError(
                     f"{path}: is not set up for this version yet; "
                     "the portal, or any command that writes, does it"
                 )
         except BaseException:
-            db.close()
+            connection.close()
             raise
-    return Database(path, db)
+    return Database(path, connection)
 
 
-def _enable_wal(path: Path, db: SqliteUtils, busy_timeout_s: float) -> None:
+def _enable_wal(path: Path, connection: sqlite3.Connection, busy_timeout_s: float) -> None:
     """Lets readers read while another writes. The mode stays with the file."""
     until = time.monotonic() + busy_timeout_s
     while True:
         try:
-            db.enable_wal()
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as error:
             busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
             if not busy or time.monotonic() >= until:
@@ -344,18 +355,18 @@ def _enable_wal(path: Path, db: SqliteUtils, busy_timeout_s: float) -> None:
             time.sleep(WAL_RETRY_S)
         else:
             break
-    if db.journal_mode != "wal":
+    if mode != "wal":
         raise StoreError(
             f"{path}: its file system cannot hold a database in WAL mode; use a local disk"
         )
 
 
-def _check_schema(path: Path, db: SqliteUtils) -> None:
-    if newer := schema.unknown(db):
+def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
+    if newer := version.unknown(connection):
         raise SchemaError(
             f"{path}: was written by a newer version (it has {', '.join(newer)}); upgrade dnsbl"
         )
-    if schema.is_foreign(db):
+    if version.is_foreign(connection):
         raise DatabaseCorruptError(f"{path}: is a database of another program")
 
 

@@ -7,7 +7,6 @@ is refused, so it says what was expected.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Final
 
 from sqlite_utils import Database as SqliteUtils
@@ -22,9 +21,10 @@ from dnsbl.store.triggers import (
     grace_trigger,
     journal_triggers,
 )
+from dnsbl.store.version import SET
 from dnsbl.store.widening import widen
 
-MIGRATIONS: Final = Migrations("dnsbl")
+MIGRATIONS: Final = Migrations(SET)  # each is named in `version` too
 
 LISTING_COLUMNS: Final = f"{KEY}, reason, source, evidence, listed_at, expires_at, text"
 EXCLUSION_COLUMNS: Final = f"{KEY}, reason, grace, excluded_at, expires_at"
@@ -319,20 +319,3 @@ def _access_keys(db: SqliteUtils) -> None:
 def apply(db: SqliteUtils) -> None:
     """Brings a database up to this version's schema; the caller holds a write transaction."""
     MIGRATIONS.apply(db)
-
-
-def unknown(db: SqliteUtils) -> list[str]:
-    """The migrations that a newer version applied and this one does not know."""
-    with contextlib.closing(SqliteUtils(memory=True, execute_plugins=False)) as nothing_applied:
-        known = {migration.name for migration in MIGRATIONS.pending(nothing_applied)}
-    return [applied.name for applied in MIGRATIONS.applied(db) if applied.name not in known]
-
-
-def pending(db: SqliteUtils) -> bool:
-    """Whether the database lacks a migration of this version."""
-    return bool(MIGRATIONS.pending(db))
-
-
-def is_foreign(db: SqliteUtils) -> bool:
-    """Whether another program filled the database: it has tables, but not one migration of ours."""
-    return not MIGRATIONS.applied(db) and bool(db.table_names())
