@@ -9,7 +9,8 @@ import structlog
 
 from dnsbl.config import DnsConfig
 
-# The database and its log, `dns.json`, the sidecar's pipes at each start.
+# The database and its log, `dns.json`, the query log, those who watch, the sidecar's pipes at each
+# start.
 RESERVED: Final = 64
 PER_LOOP: Final = 8  # uvloop's take 5
 

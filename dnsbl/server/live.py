@@ -128,12 +128,11 @@ class LiveView:
     async def run(self) -> None:
         """Tells until it is cancelled. Where there can be no socket, says so and does nothing."""
         try:
-            listening = bound_privately(self._path)
+            listening, made = bound_privately(self._path)
         except OSError as error:
             _log.warning("live_view_off", file=str(self._path), error=error.strerror or str(error))
             await asyncio.Event().wait()
             return
-        made = self._path.stat().st_ino
         server = await asyncio.start_unix_server(self._accept, sock=listening)
         try:
             while True:
@@ -196,10 +195,11 @@ class LiveView:
                 watcher.write(line)
 
 
-def bound_privately(path: Path) -> socket.socket:
+def bound_privately(path: Path) -> tuple[socket.socket, int]:
     """A listening Unix socket for this user alone, in the place of one that was left there.
 
-    Raises OSError; a path of over 107 octets is one that no socket can have.
+    With the number of its inode, by which it is known again. Raises OSError; a path of over 107
+    octets is one that no socket can have.
     """
     # Made beside it and renamed: nobody finds one that is not listened on, nor one of a wider mode.
     beside = path.with_name(".top.new")
@@ -210,11 +210,12 @@ def bound_privately(path: Path) -> socket.socket:
         bound.bind(str(beside))
         beside.chmod(0o600)
         bound.listen()
+        made = beside.stat().st_ino
         beside.replace(path)
     except OSError:
         bound.close()
         raise
-    return bound
+    return bound, made
 
 
 def rates_for(before: Mapping[str, Any], after: Mapping[str, Any], seconds: float) -> Rates:

@@ -211,7 +211,7 @@ async def test_the_socket_of_another_is_left_alone(tmp_path: Path, zones: Zones)
 
     async with in_background(shown.view.run(), asyncio.Event()):
         await first_line(shown)
-        live.bound_privately(shown.path).close()
+        live.bound_privately(shown.path)[0].close()
 
     assert sockets(tmp_path) == ["top.sock"]
 
