@@ -57,6 +57,8 @@ def examine(config: Config) -> Iterator[Finding]:
     yield kept_private(folder_finding("data directory", folder), folder, shlex.quote(str(folder)))
     yield from database_findings(config)
     yield from mail_findings(config)
+    if config.dns.query_log.file is not None:
+        yield query_log_finding(config.dns.query_log.file)
     yield path_finding()
     yield workers_finding(config.dns)
     yield from ports.findings(config)
@@ -65,6 +67,8 @@ def examine(config: Config) -> Iterator[Finding]:
 def zone_finding(zone: ZoneConfig) -> Finding:
     """A zone's categories; two with one answer cannot be told apart (RFC 5782 §2.3)."""
     subject = f"zone {zone.origin}"
+    if not zone.categories:
+        return Finding(subject, "ok", f"includes {', '.join(zone.include)}")
     answers = collections.Counter(category.answer for category in zone.categories)
     answer, times = answers.most_common(1)[0]
     if times > 1:
@@ -89,6 +93,15 @@ def folder_finding(subject: str, folder: Path) -> Finding:
     if free < FREE_OCTETS_LEAST:
         return Finding(subject, "warning", f"{folder} has only {free >> 20} MiB free")
     return Finding(subject, "ok", f"{folder} is writable, {free >> 30} GiB free")
+
+
+def query_log_finding(file: Path) -> Finding:
+    """Whether the query log can be written; its folder is not made where it is missing."""
+    if not os.path.isdir(file.parent):  # noqa: PTH112  # as above
+        return Finding("query log", "error", f"{file.parent} is no folder; make it")
+    if os.path.exists(file) and not os.access(file, os.W_OK):  # noqa: PTH110  # as above
+        return Finding("query log", "error", f"{file} cannot be written")
+    return folder_finding("query log", file.parent)
 
 
 def _unmade(subject: str, folder: Path) -> Finding:

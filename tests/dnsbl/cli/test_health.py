@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +349,27 @@ def test_a_folder_that_cannot_be_written_is_an_error(examine: Examine, house: Ho
     assert (state, detail) == (
         "error", f"{house.config.data.directory} cannot be written: Not a directory",
     )  # fmt: skip
+
+
+def test_the_query_log_has_a_folder(examine: Examine, house: House) -> None:
+    """One that is missing is an error, since it is not made; without a log nothing is said."""
+    quiet = examine()
+    house.write_config('[dns.query_log]\nfile = "logs/queries.jsonl"')
+
+    missing = examine()
+    (house.folder / "logs").mkdir()
+    there = examine()
+
+    assert "query log" not in quiet
+    assert missing["query log"] == ("error", f"{house.folder}/logs is no folder; make it")
+    assert there["query log"][0] == "ok"
+
+
+def test_a_zone_that_includes_others_needs_no_category(house: House) -> None:
+    """An aggregate is told by what it includes."""
+    zone = replace(house.config.zones[0], categories=(), include=("a.example", "b.example"))
+
+    assert health.zone_finding(zone).detail == "includes a.example, b.example"
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
