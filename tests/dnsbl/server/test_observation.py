@@ -5,6 +5,8 @@ from __future__ import annotations
 import dns.message
 import pytest
 from house import ZONE_TEXT, House
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dnsbl.network import Network, parse
 from dnsbl.server.observation import (
@@ -171,3 +173,16 @@ def test_a_domain_is_the_subject_in_a_zone_of_names(house: House) -> None:
         (f"{long}.example.com.bl.example", f"{long}.example.com"),
         ("example.com.KEY.bl.example", "example.com"),
     ]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=300),
+    st.sampled_from((b"", b"\x00\x07\x01\x00\x00\x01" + bytes(6))),
+    st.sampled_from((b"", bytes(12), b"\x00\x07\x84\x03" + bytes(8))),
+)
+def test_any_message_can_be_told(zones: Zones, body: bytes, start: bytes, head: bytes) -> None:
+    """Whatever strangers send: no exception, and a name that JSON and terminals take as it is."""
+    told = narrator(zones).tell(SeenBytes(NOW, 1, 1, bytes(16), start + body, head, len(head)))
+
+    assert told is None or (told.name.isascii() and told.name.isprintable())
