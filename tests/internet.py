@@ -187,6 +187,11 @@ class Internet:
 
         until(listening, f"nobody listens on {address} port {port}")
 
+    def cut_off(self) -> None:
+        """Takes the list off the network, for good: resolvers have no answer from it."""
+        for address in LISTS:
+            self.namespace.run("ip", "address", "del", f"{address}/32", "dev", "lo")
+
     def delist(self, address: str) -> None:
         """Takes an address off the list as its owner would: form, mail, link, button."""
         outbox = self.house.config.data.outbox

@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 import pytest
 from documented import snippet
-from internet import LISTED, LISTED_IPV6, MAIL_SERVER, MAIL_SERVER_IPV6, PORTAL, UNLISTED, Internet
+from internet import (
+    IN_RANGE,
+    LISTED,
+    LISTED_IPV6,
+    MAIL_SERVER,
+    MAIL_SERVER_IPV6,
+    PORTAL,
+    UNLISTED,
+    Internet,
+)
 from sender import send, until_taken
 
 CONFIG = """\
@@ -64,3 +73,11 @@ def test_dnslists_quotes_the_text_until_the_client_is_delisted(exim: Internet, c
 def test_dnslists_lets_others_pass(exim: Internet) -> None:
     """A client that is not listed is none of the list's business."""
     assert send(exim, UNLISTED).code == 250
+
+
+def test_dnslists_stops_no_mail_where_the_list_is_gone(exim: Internet) -> None:
+    """What cannot be looked up is taken as not listed, and mail is not put off either."""
+    assert send(exim, IN_RANGE).code == 550
+    exim.cut_off()  # so this test is the module's last
+
+    until_taken(exim, IN_RANGE)

@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 import pytest
 from documented import snippet
-from internet import LISTED, LISTED_IPV6, MAIL_SERVER, MAIL_SERVER_IPV6, PORTAL, UNLISTED, Internet
+from internet import (
+    IN_RANGE,
+    LISTED,
+    LISTED_IPV6,
+    MAIL_SERVER,
+    MAIL_SERVER_IPV6,
+    PORTAL,
+    UNLISTED,
+    Internet,
+)
 from sender import send, until_taken
 
 MAIN = f"""\
@@ -27,15 +36,14 @@ MASTER = "/etc/postfix/master.cf"
 def start(site: Callable[[], Internet], tool: Callable[[str], str]) -> Callable[..., Internet]:
     """Starts Postfix with some lines of main.cf and master.cf."""
 
-    def start(main: str, master: str = "") -> Internet:
+    def start(main: str, master: str) -> Internet:
         tool("postfix")
         made = site()
         at = made.namespace
         at.write("/etc/postfix/main.cf", MAIN + main)
         services = (at.root / "usr/share/postfix/master.cf.dist").read_text()
-        if master:
-            services = services.replace("\nsmtp      inet", "\n#smtp      inet") + master
-        at.write(MASTER, services)
+        services = services.replace("\nsmtp      inet", "\n#smtp      inet")
+        at.write(MASTER, services + master)
         at.run("postconf", "-F", "*/*/chroot = n")
         at.run("postfix", "start")
         made.until_listening(25)
@@ -46,8 +54,8 @@ def start(site: Callable[[], Internet], tool: Callable[[str], str]) -> Callable[
 
 @pytest.fixture(scope="module")
 def smtpd(start: Callable[..., Internet]) -> Internet:
-    """With reject_rbl_client."""
-    return start(snippet("Postfix", "/etc/postfix/main.cf"))
+    """With reject_rbl_client, in processes that end after ten connections."""
+    return start(snippet("Postfix", "/etc/postfix/main.cf"), snippet("Postfix", MASTER))
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +100,11 @@ def test_postscreen_refuses_until_the_client_is_delisted(postscreen: Internet) -
 def test_postscreen_lets_others_pass(postscreen: Internet) -> None:
     """A client that is not listed gets to the real server."""
     assert send(postscreen, UNLISTED).code == 250
+
+
+def test_reject_rbl_client_stops_no_mail_where_the_list_is_gone(smtpd: Internet) -> None:
+    """What cannot be looked up is taken as not listed, and mail is not put off either."""
+    assert send(smtpd, IN_RANGE).code == 554
+    smtpd.cut_off()  # so this test is the module's last
+
+    until_taken(smtpd, IN_RANGE)
