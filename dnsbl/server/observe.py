@@ -24,7 +24,7 @@ from dnsbl.server.observation import Narrator, Observation, Seen, SeenBytes
 from dnsbl.wire.message import HEADER_BYTES, Query
 from dnsbl.wire.record import Answer
 
-QUEUE_MAX: Final = 20_000  # of some 300 octets each
+QUEUE_MAX: Final = 10_000  # of some 300 octets each, and a query's 4096 at most
 BATCH_MAX: Final = 1_000
 POLL_S: Final = 0.1  # between two looks at the queue, while anything is wanted
 STOP_S: Final = 2.0  # what is left is looked at, unless a disk hangs

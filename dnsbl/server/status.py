@@ -39,14 +39,14 @@ are listings and exclusions that have not expired. ``keys`` are the counts of
 the zone's good keys: ``today`` was spent of the quota in the UTC day of that
 number since 1970, ``queries`` and ``over_quota`` in all; and how many questions
 were rejected for want of a good key. These alone go on after a restart.
-Other counters begin at each start
-of the process and only rise; what was never counted is left out, but for
-``query_log`` and ``worker_replies``. The zone of what is in no zone of ours is
-"". Of replies that say listed, ``hits`` counts each once, and ``listed`` once for
-each of its categories. Lost lines of
-the query log are those that the disk did not take, or not in time.
-``worker_replies`` are the same replies by the thread that made them: 1 is the main
-thread, which has those over TCP as well.
+
+Other counters begin at each start of the process and only rise; what was never
+counted is left out, but for ``query_log`` and ``worker_replies``. The zone of
+what is in no zone of ours is "". Of replies that say listed, ``hits`` counts each
+once, and ``listed`` once for each of its categories. Lost lines of the query log
+are those that the disk did not take, or not in time. ``worker_replies`` are all
+replies by the thread that made them: 1 is the main thread, which has those over
+TCP as well.
 """
 
 from __future__ import annotations
