@@ -210,7 +210,12 @@ async def _tcp(
     config: Config, responder: Responder, listening: Sequence[socket.socket], connections: int
 ) -> AsyncIterator[None]:
     """TCP is answered inside the block; what has arrived by its end still is."""
-    server = TcpServer(responder, config.dns.tcp_idle_timeout_s, connections)
+    server = TcpServer(
+        responder,
+        config.dns.tcp_idle_timeout_s,
+        connections,
+        config.dns.tcp_connections_per_client_max,
+    )
     try:
         for each in listening:
             await server.start(each)

@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from typing import Final
 
 import structlog
 
+from dnsbl.network import Network
+from dnsbl.server.client import client_of, site_of
+from dnsbl.server.counters import TcpEvent
 from dnsbl.server.respond import Responder
 
 LENGTH_BYTES: Final = 2  # RFC 1035 §4.2.2
+# What waits in memory for one connection, so that a thousand that send much and read nothing take
+# no more than tens of megabytes. A message may be longer than either.
+KERNEL_BYTES_MAX: Final = 32 << 10
+READ_BYTES_MAX: Final = 4 << 10
+WRITE_BYTES_MAX: Final = 16 << 10
 STOP_READ_S: Final = 0.1  # what is on its way at the stop still has this long to arrive
 STOP_WAIT_S: Final = 2.0  # and replies have this long to leave
 
@@ -22,21 +31,34 @@ class TcpServer:
     """Serves the connections to one or more listening sockets, which it closes in the end.
 
     ``idle_timeout_s``: how long a connection may take for its next whole
-    message, and for taking a reply. ``connections_max`` is the total of all.
+    message, and for taking a reply. ``connections_max`` is the total of all,
+    ``per_client_max`` that of an IPv4 address or an IPv6 /64.
     """
 
-    def __init__(self, responder: Responder, idle_timeout_s: float, connections_max: int) -> None:
+    def __init__(
+        self,
+        responder: Responder,
+        idle_timeout_s: float,
+        connections_max: int,
+        per_client_max: int,
+    ) -> None:
         self._responder = responder
         self._counters = responder.counters
         self._idle_timeout_s = idle_timeout_s
         self._connections_max = connections_max
+        self._per_client_max = per_client_max
         self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], asyncio.Timeout | None] = {}
+        self._sites: Counter[Network] = Counter()  # their connections; none without any
         self._stopping = False
 
     async def start(self, listening: socket.socket) -> None:
         """Begins to accept, on the running loop."""
-        self._servers.append(await asyncio.start_server(self._accept, sock=listening))
+        # Accepted sockets have it from the listening one.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES_MAX)
+        self._servers.append(
+            await asyncio.start_server(self._accept, sock=listening, limit=READ_BYTES_MAX)
+        )
 
     async def stop(self) -> None:
         """Accepts no more; answers what has arrived; closes."""
@@ -55,21 +77,37 @@ class TcpServer:
                 await asyncio.wait(late)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
         if self._stopping or len(self._connections) >= self._connections_max:
-            self._counters.tcp("refused")
+            self._refuse(writer, "refused")
+            return
+        if not peer:  # it is gone already
             writer.transport.abort()
+            return
+        site = site_of(client_of(peer))
+        if self._sites[site] >= self._per_client_max:
+            self._refuse(writer, "refused_client")
             return
         self._counters.tcp("accepted")
         task = asyncio.current_task()
         assert task is not None
         self._connections[task] = None
+        self._sites[site] += 1
+        writer.transport.set_write_buffer_limits(WRITE_BYTES_MAX)
         try:
             await self._serve(task, reader, writer)
         except OSError as error:
             _log.debug("tcp_connection_lost", error=str(error))  # the client went away
         finally:
             del self._connections[task]
+            self._sites[site] -= 1
+            if not self._sites[site]:
+                del self._sites[site]
             writer.transport.abort()  # does nothing where the connection was closed in order
+
+    def _refuse(self, writer: asyncio.StreamWriter, event: TcpEvent) -> None:
+        self._counters.tcp(event)
+        writer.transport.abort()
 
     async def _serve(
         self,

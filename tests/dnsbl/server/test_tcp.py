@@ -24,12 +24,16 @@ UNHURRIED_S = 1.5  # longer than a loaded machine keeps a busy connection waitin
 
 @contextlib.asynccontextmanager
 async def served(
-    responder: Responder, idle_timeout_s: float = PATIENT_S, connections_max: int = 10
+    responder: Responder,
+    idle_timeout_s: float = PATIENT_S,
+    connections_max: int = 10,
+    per_client_max: int = 10,
+    address: str = "127.0.0.1",
 ) -> AsyncIterator[int]:
-    """Serves 127.0.0.1 at a free port inside the block; the port."""
-    listening = bind_tcp(Endpoint("127.0.0.1", 0))
+    """Serves at a free port of the address inside the block; the port."""
+    listening = bind_tcp(Endpoint(address, 0))
     port: int = listening.getsockname()[1]
-    server = TcpServer(responder, idle_timeout_s, connections_max)
+    server = TcpServer(responder, idle_timeout_s, connections_max, per_client_max)
     await server.start(listening)
     try:
         yield port
@@ -38,10 +42,12 @@ async def served(
 
 
 @contextlib.asynccontextmanager
-async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A client's connection, which takes no longer than a test should."""
+async def connected(
+    port: int, source: str = "127.0.0.1", address: str = "127.0.0.1"
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A client's connection, from a source address; it takes no longer than a test should."""
     async with asyncio.timeout(PATIENT_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(address, port, local_addr=(source, 0))
         try:
             yield reader, writer
         finally:
@@ -188,7 +194,7 @@ async def test_client_that_takes_no_replies_is_cut_off(responder: Responder) -> 
     """It would fill our memory with what it does not read."""
     listening = bind_tcp(Endpoint("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel's least
-    server = TcpServer(responder, UNHURRIED_S, 10)
+    server = TcpServer(responder, UNHURRIED_S, 10, 10)
     await server.start(listening)
     loop = asyncio.get_running_loop()
 
@@ -223,6 +229,139 @@ async def test_connections_are_limited_in_total(responder: Responder) -> None:
             assert (await reply(reader)).id == 3
 
 
+async def test_connections_of_a_client_are_limited(responder: Responder) -> None:
+    """One more than its limit is closed at once; others are served, and it is again later."""
+    async with served(responder, per_client_max=2) as port:
+        async with connected(port) as first, connected(port) as second:
+            for reader, writer in (first, second):
+                writer.write(framed(1))
+                await reply(reader)
+            async with connected(port) as (reader, _):
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+            async with connected(port, "127.0.0.2") as (reader, writer):
+                writer.write(framed(2))
+                assert (await reply(reader)).id == 2
+            first[1].close()
+            await first[1].wait_closed()
+        async with connected(port) as (reader, writer):
+            writer.write(framed(3))
+            assert (await reply(reader)).id == 3
+
+    assert responder.counters.tcp_events("refused_client") == 1
+    assert responder.counters.tcp_events("refused") == 0
+
+
+async def test_connections_over_ipv6_are_served(responder: Responder) -> None:
+    """And limited, by the /64."""
+    async with (
+        served(responder, per_client_max=1, address="::1") as port,
+        connected(port, "::1", "::1") as (reader, writer),
+    ):
+        writer.write(framed(1))
+        assert (await reply(reader)).id == 1
+        async with connected(port, "::1", "::1") as (refused, _):
+            with contextlib.suppress(ConnectionError):
+                assert await refused.read() == b""
+
+    assert responder.counters.tcp_events("refused_client") == 1
+
+
+async def test_a_refused_connection_counts_for_nobody(responder: Responder) -> None:
+    """However often a client tries beyond its limit, it may come back when there is room."""
+    async with served(responder, per_client_max=1) as port:
+        async with connected(port) as (reader, writer):
+            writer.write(framed(1))
+            await reply(reader)
+            for _ in range(20):
+                async with connected(port) as (refused, _writer):
+                    with contextlib.suppress(ConnectionError):
+                        await refused.read()
+            writer.close()
+            await writer.wait_closed()
+        async with connected(port) as (reader, writer):
+            writer.write(framed(2))
+            assert (await reply(reader)).id == 2
+
+    assert responder.counters.tcp_events("refused_client") == 20
+
+
+async def test_client_that_has_said_all_gets_its_replies(responder: Responder) -> None:
+    """RFC 7766 §6.2.4: it may close its half of the connection, and read on."""
+    async with served(responder) as port, connected(port) as (reader, writer):
+        writer.write(framed(1) + framed(2))
+        writer.write_eof()
+        answers = [await reply(reader), await reply(reader)]
+        rest = await reader.read()
+
+    assert ([message.id for message in answers], rest) == ([1, 2], b"")
+
+
+async def test_client_that_reads_an_octet_now_and_then_is_cut_off(responder: Responder) -> None:
+    """So that it holds neither its connection nor its replies for long."""
+    listening = bind_tcp(Endpoint("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    server = TcpServer(responder, HASTY_S, 10, 10)
+    await server.start(listening)
+    loop = asyncio.get_running_loop()
+
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.settimeout(0)
+        await loop.sock_connect(client, ("127.0.0.1", listening.getsockname()[1]))
+
+        def sip() -> None:
+            nonlocal sipping
+            with contextlib.suppress(OSError):
+                client.recv(1)
+            sipping = loop.call_later(0.05, sip)
+
+        sipping = loop.call_later(0.05, sip)
+        async with asyncio.timeout(PATIENT_S):
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    await loop.sock_sendall(client, framed() * 1000)
+        sipping.cancel()
+    await server.stop()
+
+    assert responder.counters.tcp_events("slow") == 1
+
+
+async def test_a_long_message_is_read_whole(responder: Responder) -> None:
+    """One of the most octets that a length can tell; it is no query, and gets FORMERR."""
+    message = b"\x00\x09\x01\x00\x00\x01" + bytes(6) + b"\x3f" * 65523
+
+    async with served(responder) as port, connected(port) as (reader, writer):
+        writer.write(len(message).to_bytes(2, "big") + message + framed(10))
+        answers = [await reply(reader), await reply(reader)]
+
+    assert [(answer.id, int(answer.rcode())) for answer in answers] == [(9, 1), (10, 0)]
+
+
+async def test_little_waits_for_a_client_that_reads_nothing(responder: Responder) -> None:
+    """Its queries are left to the kernel once its replies do not leave; memory stays flat."""
+    listening = bind_tcp(Endpoint("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    server = TcpServer(responder, PATIENT_S, 10, 10)
+    await server.start(listening)
+    loop = asyncio.get_running_loop()
+    sent = 0
+
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.settimeout(0)
+        await loop.sock_connect(client, ("127.0.0.1", listening.getsockname()[1]))
+        with contextlib.suppress(TimeoutError):
+            while sent < 50_000_000:
+                async with asyncio.timeout(UNHURRIED_S):
+                    await loop.sock_sendall(client, framed() * 100)
+                sent += len(framed()) * 100
+    await server.stop()
+
+    assert sent < 1_000_000
+
+
 async def test_one_client_does_not_keep_others_waiting(responder: Responder) -> None:
     """Another connection is answered while thousands of queries of the first wait."""
     count = 3000
@@ -254,7 +393,7 @@ async def test_stop_answers_what_has_arrived(responder: Responder) -> None:
 async def test_stop_reaches_the_client_in_order(responder: Responder) -> None:
     """A client with a query on its way gets the reply, then the end of the stream."""
     listening = bind_tcp(Endpoint("127.0.0.1", 0))
-    server = TcpServer(responder, PATIENT_S, 10)
+    server = TcpServer(responder, PATIENT_S, 10, 10)
     await server.start(listening)
 
     async with connected(listening.getsockname()[1]) as (reader, writer):
