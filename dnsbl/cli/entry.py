@@ -17,7 +17,7 @@ EXCLUSION_HEADERS: Final = (
 
 
 def listing_row(listing: Listing) -> tuple[str, ...]:
-    """The cells under LISTING_HEADERS; evidence is too long for a row."""
+    """The cells under LISTING_HEADERS; evidence and text are too long for a row."""
     return (
         listing.zone, str(listing.network), listing.category, listing.reason, listing.source,
         moment(listing.listed_at), moment(listing.expires_at),
@@ -25,7 +25,10 @@ def listing_row(listing: Listing) -> tuple[str, ...]:
 
 
 def listing_json(listing: Listing) -> dict[str, object]:
-    """As in the database; times in Unix seconds, `expires_at` null for never."""
+    """As in the database; times in Unix seconds, `expires_at` null for never.
+
+    `text` is empty for the category's.
+    """
     return {
         "zone": listing.zone,
         "network": str(listing.network),
@@ -35,6 +38,7 @@ def listing_json(listing: Listing) -> dict[str, object]:
         "evidence": listing.evidence,
         "listed_at": listing.listed_at,
         "expires_at": listing.expires_at,
+        "text": listing.text,
     }
 
 

@@ -12,6 +12,8 @@ import click
 from dnsbl.cli import options, report
 from dnsbl.cli.scope import (
     Narrowing,
+    check_fits,
+    check_has_own,
     chosen_category,
     chosen_zone,
     is_built_in,
@@ -25,6 +27,7 @@ from dnsbl.store import audit, exclusions
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion, covering_exclusions
+from dnsbl.subject import Subject
 from dnsbl.verdict import EVERY_CATEGORY
 
 Result = Literal["excluded", "updated", "already_excluded", "removed"]
@@ -62,9 +65,9 @@ class BuiltInEntryError(DnsblError):
     """A test entry of RFC 5782 §5, which nothing changes."""
 
 
-def check_excludable(zone: ZoneConfig, network: Network) -> None:
+def check_excludable(zone: ZoneConfig, network: Subject) -> None:
     """Raises NotListableError for a whole family, BuiltInEntryError for a built-in test entry."""
-    if network.length == 0:
+    if isinstance(network, Network) and network.length == 0:
         raise NotListableError(
             f"{network} is the whole of IPv{network.family}; it is never excluded"
         )
@@ -75,7 +78,7 @@ def check_excludable(zone: ZoneConfig, network: Network) -> None:
 
 
 def exclude_one(database: Database, exclusion: Exclusion) -> Excluded:
-    """Excludes a network, or brings its exclusion up to date, with its audit line."""
+    """Excludes a network or a name, or brings its exclusion up to date, with its audit line."""
     now, network = exclusion.excluded_at, exclusion.network
     standing = any(
         item.network == network and item.zone == exclusion.zone
@@ -93,9 +96,9 @@ def exclude_one(database: Database, exclusion: Exclusion) -> Excluded:
 
 
 def unexclude_one(
-    database: Database, network: Network, keep_to: Narrowing, now: int
+    database: Database, network: Subject, keep_to: Narrowing, now: int
 ) -> list[Excluded]:
-    """Removes the exclusions of that very network, with their audit lines."""
+    """Removes the exclusions of that very network or name, with their audit lines."""
     removed: list[Excluded] = []
     for exclusion in covering_exclusions(database, network):
         if exclusion.network == network and keep_to.holds(exclusion.zone, exclusion.category):
@@ -116,15 +119,16 @@ def _record(database: Database, exclusion: Exclusion, act: str, now: int) -> Non
 
 
 @click.command(
-    short_help="Keep addresses unlisted though a listing covers them.",
+    short_help="Keep addresses or names unlisted though a listing covers them.",
     cls=Verb,
     examples=(
         'dnsbl exclude 192.0.2.1 --reason "customer\'s mail server" --for 4w',
         "dnsbl exclude 192.0.2.1 --remove",
+        "dnsbl exclude mail.example.com --zone names.example",
     ),
 )
-@click.argument("networks", metavar="ADDRESS...", nargs=-1, required=True,
-                type=options.NetworkType())  # fmt: skip
+@click.argument("networks", metavar="ADDRESS|NAME...", nargs=-1, required=True,
+                type=options.SubjectType())  # fmt: skip
 @click.option("--zone", metavar="ZONE",
               help="Needed where there are several; with --remove, default all.")  # fmt: skip
 @click.option("--category", metavar="CATEGORY", help="Of this category only.  [default: all]")
@@ -136,7 +140,7 @@ def _record(database: Database, exclusion: Exclusion, act: str, now: int) -> Non
 @options.config_option
 @options.output_option
 def exclude(
-    networks: tuple[Network, ...],
+    networks: tuple[Subject, ...],
     zone: str | None,
     category: str | None,
     reason: str,
@@ -146,10 +150,10 @@ def exclude(
     config_file: Path,
     output: report.Output,
 ) -> None:
-    """Keep addresses or networks unlisted though a wider listing covers them.
+    """Keep addresses, networks or names unlisted though a wider listing covers them.
 
     A listing that is more specific than the exclusion still lists. With
-    --remove, exclusions of exactly these networks are taken away, those that a
+    --remove, exclusions of exactly these are taken away, those that a
     delisting made among them; the exit code is 1 where there is none.
     """
     if removes and (reason or for_s is not None):
@@ -160,8 +164,10 @@ def exclude(
         done, missing = _remove(config, networks, zone, category, wait_s, now)
     else:
         chosen = chosen_zone(config, zone)
+        check_has_own(chosen)
         of = EVERY_CATEGORY if category is None else chosen_category(chosen, category).name
         for network in networks:
+            check_fits(chosen, network)
             check_excludable(chosen, network)
         missing = []
         expires_at = options.expiry(now, for_s)
@@ -187,7 +193,7 @@ def exclude(
 
 def _remove(
     config: Config,
-    networks: tuple[Network, ...],
+    networks: tuple[Subject, ...],
     zone: str | None,
     category: str | None,
     wait_s: int,

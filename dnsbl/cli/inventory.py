@@ -23,7 +23,7 @@ from dnsbl.cli.entry import (
 from dnsbl.cli.scope import Narrowing, narrowed
 from dnsbl.cli.verb import Verb
 from dnsbl.config import load
-from dnsbl.network import NetworkError
+from dnsbl.errors import DnsblError
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion, browse_exclusions
 from dnsbl.store.listings import Listing, browse
@@ -36,11 +36,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class LeftOut:
-    """How many rows were passed over that another client wrote and that name no network."""
+    """How many rows were passed over that another client wrote and that name nothing."""
 
     rows: int = 0
 
-    def note(self, _fault: NetworkError) -> None:
+    def note(self, _fault: DnsblError) -> None:
         """Counts one; `check` says what is wrong with it."""
         self.rows += 1
 
@@ -76,7 +76,7 @@ def list_entries(
     config_file: Path,
     output: report.Output,
 ) -> None:
-    """Print listings, or exclusions, ordered by zone and by the network's text.
+    """Print listings, or exclusions, ordered by zone and by the text of network or name.
 
     JSON is one array, an element a line, written row by row: any number fits.
     """

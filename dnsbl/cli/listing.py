@@ -12,6 +12,8 @@ import click
 from dnsbl.cli import options, report
 from dnsbl.cli.scope import (
     Narrowing,
+    built_in,
+    check_fits,
     chosen_category,
     chosen_zone,
     is_built_in,
@@ -19,15 +21,16 @@ from dnsbl.cli.scope import (
 )
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, ZoneConfig, load
+from dnsbl.config.category import ADDRESS_CHARS_MAX, NAME_CHARS_MAX, Setting, expand_text
 from dnsbl.errors import DnsblError
-from dnsbl.network import Network, NotListableError, check_listable
+from dnsbl.network import NotListableError
 from dnsbl.store import audit, listings
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import covering_exclusions
 from dnsbl.store.listings import Listing
+from dnsbl.subject import Subject, check_listable
 from dnsbl.verdict import EVERY_CATEGORY, decide
-from dnsbl.zone.zone import NEVER_LISTED
 
 Result = Literal["listed", "updated", "already_listed"]
 
@@ -52,11 +55,12 @@ class Wish:
     source: str | None
     evidence: str | None
     expires_at: int | None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of one address."""
+    """What became of one address, network or name."""
 
     network: str
     zone: str
@@ -75,8 +79,8 @@ class Added:
         return f"{self.network} {_SAYINGS[self.result]} {self.zone}/{self.category}{until}"
 
 
-def add_one(database: Database, network: Network, wish: Wish, now: int) -> Added:
-    """Lists a network, or brings its listing up to date, with its audit line.
+def add_one(database: Database, network: Subject, wish: Wish, now: int) -> Added:
+    """Lists a network or a name, or brings its listing up to date, with its audit line.
 
     A text that was left out stays as it stands; the expiry is always the wish's.
     """
@@ -91,6 +95,7 @@ def add_one(database: Database, network: Network, wish: Wish, now: int) -> Added
         source=base.source if wish.source is None else wish.source,
         evidence=base.evidence if wish.evidence is None else wish.evidence,
         expires_at=wish.expires_at,
+        text=base.text if wish.text is None else wish.text,
     )
     changed = listings.add(database, listing)
     result: Result = "already_listed" if not changed else "updated" if standing else "listed"
@@ -131,27 +136,50 @@ def _exclusion_warning(database: Database, listing: Listing, now: int) -> str | 
     return None
 
 
-def check_not_built_in(zone: ZoneConfig, network: Network) -> None:
+def check_not_built_in(zone: ZoneConfig, subject: Subject) -> None:
     """Raises NotListableError for what RFC 5782 §5 decides: a row would change nothing."""
-    if network == NEVER_LISTED:
-        raise NotListableError(f"{network.text} is never listed (RFC 5782 §5), --force or not")
-    if is_built_in(zone, network):
-        raise NotListableError(
-            f"{network.text} is a built-in test entry of {zone.origin} (RFC 5782 §5); "
-            "it is always listed"
-        )
+    listing = built_in(zone, subject)
+    if listing is None:
+        return
+    if not listing:
+        raise NotListableError(f"{subject.text} is never listed (RFC 5782 §5), --force or not")
+    raise NotListableError(
+        f"{subject.text} is a built-in test entry of {zone.origin} (RFC 5782 §5); "
+        "it is always listed"
+    )
+
+
+def own_text(config: Config, zone: ZoneConfig, template: str | None) -> str | None:
+    """A listing's own TXT text, with ``{portal}`` replaced; "" for its category's, None unsaid.
+
+    Raises click.UsageError as a zone file's text is refused.
+    """
+    if not template:
+        return template
+    if not template.isprintable():
+        raise click.UsageError("--text: the text holds control characters")
+    setting = Setting(
+        config.portal.public_url,
+        subject_chars_max=NAME_CHARS_MAX if zone.lists == "names" else ADDRESS_CHARS_MAX,
+        delistable=zone.reputation == "bad",
+    )
+    try:
+        return expand_text(template, setting)
+    except ValueError as error:
+        raise click.UsageError(f"--text: expected {error}") from None
 
 
 @click.command(
-    short_help="List addresses or networks.",
+    short_help="List addresses, networks or names.",
     cls=Verb,
     examples=(
         'dnsbl add 192.0.2.1 --reason "spam trap" --for 7d',
         "dnsbl add 198.51.100.0/24 2001:db8::/48 --zone bl.example --category spam",
+        "dnsbl add example.com '*.example.net' --zone names.example",
     ),
 )
-@click.argument("networks", metavar="ADDRESS...", nargs=-1, required=True,
-                type=options.NetworkType())  # fmt: skip
+@click.argument("networks", metavar="ADDRESS|NAME...", nargs=-1, required=True,
+                type=options.SubjectType())  # fmt: skip
 @click.option("--zone", metavar="ZONE", help="Needed where there are several.")
 @click.option("--category", metavar="CATEGORY", help="Needed where the zone has several.")
 @click.option("--reason", type=options.Prose(options.REASON_CHARS_MAX),
@@ -160,37 +188,48 @@ def check_not_built_in(zone: ZoneConfig, network: Network) -> None:
               help="Who found it: a feed, a trap, a person.")  # fmt: skip
 @click.option("--evidence", type=options.Prose(options.EVIDENCE_CHARS_MAX),
               help="What was seen, such as log lines; for operators.")  # fmt: skip
+@click.option("--text", metavar="TEXT",
+              help="The TXT record, as in a zone file: $ is what is asked about.  "
+                   "[default: the category's]")  # fmt: skip
 @options.for_option("until it is removed")
-@click.option("--force", is_flag=True, help="List private or reserved space too.")
+@click.option("--force", is_flag=True,
+              help="List private or reserved space, or all below a top-level domain, too.",
+              )  # fmt: skip
 @options.wait_option
 @options.config_option
 @options.output_option
 def add(
-    networks: tuple[Network, ...],
+    networks: tuple[Subject, ...],
     zone: str | None,
     category: str | None,
     reason: str | None,
     source: str | None,
     evidence: str | None,
+    text: str | None,
     for_s: int | None,
     force: bool,  # noqa: FBT001  # click's way
     wait_s: int,
     config_file: Path,
     output: report.Output,
 ) -> None:
-    """List addresses or networks: all of them, or, where one is wrong, none.
+    """List addresses and networks, or names: all of them, or, where one is wrong, none.
 
-    What is listed already is brought up to date: texts that are given replace
-    those that stand, and it ends when --for says.
+    In a zone of names, example.com is that name alone, *.example.com any name
+    below it, .example.com both. What is listed already is brought up to date:
+    texts that are given replace those that stand, and it ends when --for says.
     """
     config = load(config_file)
     chosen = chosen_zone(config, zone)
     into = chosen_category(chosen, category)
     for network in networks:
+        check_fits(chosen, network)
         check_not_built_in(chosen, network)
         check_listable(network, force=force)
     now = int(time.time())
-    wish = Wish(chosen.origin, into.name, reason, source, evidence, options.expiry(now, for_s))
+    wish = Wish(
+        chosen.origin, into.name, reason, source, evidence, options.expiry(now, for_s),
+        own_text(config, chosen, text),
+    )  # fmt: skip
     with options.writer(config, wait_s) as database, database.transaction():
         added = [add_one(database, network, wish, now) for network in networks]
     for one in added:
@@ -202,8 +241,8 @@ def add(
         report.print_json([asdict(one) for one in added])
 
 
-def remove_one(database: Database, network: Network, keep_to: Narrowing, now: int) -> list[Listing]:
-    """Removes the listings of that very network, with their audit lines; what they were."""
+def remove_one(database: Database, network: Subject, keep_to: Narrowing, now: int) -> list[Listing]:
+    """Removes the listings of that very network or name, with their audit lines; what they were."""
     removed = [
         listing
         for listing in listings.covering(database, network)
@@ -219,7 +258,7 @@ def remove_one(database: Database, network: Network, keep_to: Narrowing, now: in
     return removed
 
 
-def still_listed(database: Database, network: Network, keep_to: Narrowing, now: int) -> str | None:
+def still_listed(database: Database, network: Subject, keep_to: Narrowing, now: int) -> str | None:
     """What wider listing still lists a network that was removed, and what to do about it."""
     for zone in dict.fromkeys(item.zone for item in listings.covering(database, network)):
         decided = decide(listings.covering_entries(database, zone, network), now)
@@ -232,7 +271,7 @@ def still_listed(database: Database, network: Network, keep_to: Narrowing, now: 
     return None
 
 
-def _not_listed(config: Config, network: Network, keep_to: Narrowing, wider: str | None) -> str:
+def _not_listed(config: Config, network: Subject, keep_to: Narrowing, wider: str | None) -> str:
     """Why there was nothing to remove."""
     if any(is_built_in(zone, network) for zone in config.zones):
         return f"{network.text} is a test entry (RFC 5782 §5); it stays as it is"
@@ -247,22 +286,22 @@ def _not_listed(config: Config, network: Network, keep_to: Narrowing, wider: str
         "dnsbl remove 198.51.100.0/24 --category spam",
     ),
 )
-@click.argument("networks", metavar="ADDRESS...", nargs=-1, required=True,
-                type=options.NetworkType())  # fmt: skip
+@click.argument("networks", metavar="ADDRESS|NAME...", nargs=-1, required=True,
+                type=options.SubjectType())  # fmt: skip
 @click.option("--zone", metavar="ZONE", help="Of this zone only.  [default: all]")
 @click.option("--category", metavar="CATEGORY", help="Of this category only.  [default: all]")
 @options.wait_option
 @options.config_option
 @options.output_option
 def remove(
-    networks: tuple[Network, ...],
+    networks: tuple[Subject, ...],
     zone: str | None,
     category: str | None,
     wait_s: int,
     config_file: Path,
     output: report.Output,
 ) -> None:
-    """Take the listings of exactly these addresses or networks away.
+    """Take the listings of exactly these addresses, networks or names away.
 
     Whatever is listed is removed; one that is not is reported, and the exit
     code is then 1. An address inside a listed network is taken out with

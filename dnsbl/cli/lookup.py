@@ -1,4 +1,4 @@
-"""`show`: everything known of an address."""
+"""`show`: everything known of an address or a name."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dnsbl.cli.entry import (
     listing_json,
     listing_row,
 )
-from dnsbl.cli.scope import is_built_in
+from dnsbl.cli.scope import built_in, fits
 from dnsbl.cli.verb import Verb
-from dnsbl.config import CategoryConfig, Config, ZoneConfig, load
-from dnsbl.network import Network
+from dnsbl.config import CategoryConfig, Config, Reputation, ZoneConfig, load
+from dnsbl.name import Name
 from dnsbl.store import audit, journal, listings, requests
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
@@ -30,8 +30,8 @@ from dnsbl.store.exclusions import Exclusion, covering_exclusions
 from dnsbl.store.journal import Happening
 from dnsbl.store.listings import Listing
 from dnsbl.store.requests import Request
+from dnsbl.subject import Subject
 from dnsbl.verdict import EVERY_CATEGORY, Entry, decide
-from dnsbl.zone.zone import Zone
 
 HISTORY_LINES_MAX: Final = 100
 REQUESTS_MAX: Final = 20
@@ -49,13 +49,15 @@ _OPS: Final[dict[str, journal.Op]] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one category of a zone says of the address, and by which entry.
+    """What one category of a zone says of the address or name, and by which entry.
 
-    ``entry`` is None where nothing covers the address; ``built_in`` where RFC
-    5782 §5 decides, whatever the database holds.
+    ``entry`` is None where nothing covers it; ``built_in`` where RFC 5782 §5
+    decides, whatever the database holds. Who is listed by a zone of
+    ``reputation`` "good" has a good one.
     """
 
     zone: str
+    reputation: Reputation
     category: CategoryConfig
     listed: bool
     entry: Entry | None
@@ -64,7 +66,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line of the address's history: of the journal, or of the audit, which knows the actor."""
+    """A line of the history of it: of the journal, or of the audit, which knows the actor."""
 
     at: int
     source: str
@@ -78,9 +80,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything known of an address at one moment."""
+    """Everything known of an address or a name at one moment."""
 
-    address: Network
+    subject: Subject
     verdicts: list[Verdict]
     listings: list[Listing]
     exclusions: list[Exclusion]
@@ -89,41 +91,54 @@ class Known:
 
     @property
     def listed(self) -> bool:
-        """Whether any category of any zone lists it."""
+        """Whether any category of any zone lists it, for good or bad."""
         return any(verdict.listed for verdict in self.verdicts)
 
 
-def known(config: Config, database: Database, address: Network, now: int) -> Known:
-    """Reads all of it, of one moment."""
+def known(config: Config, database: Database, subject: Subject, now: int) -> Known:
+    """Reads all of it, of one moment. A zone that includes others says what those say."""
+    is_name = isinstance(subject, Name)
     with database.snapshot():
         return Known(
-            address=address,
+            subject=subject,
             verdicts=[
                 verdict
                 for zone in config.zones
+                if fits(zone, subject)
                 for verdict in verdicts(
-                    zone, address, listings.covering_entries(database, zone.origin, address), now
+                    zone, subject, listings.covering_entries(database, zone.origin, subject), now
                 )
             ],
-            listings=listings.covering(database, address),
-            exclusions=covering_exclusions(database, address),
-            requests=requests.of_address(database, address.address_text, REQUESTS_MAX),
-            history=history(database, address),
+            listings=listings.covering(database, subject),
+            exclusions=covering_exclusions(database, subject),
+            # Nobody asks at the portal for the removal of a name.
+            requests=[]
+            if is_name
+            else requests.of_address(database, subject_text(subject), REQUESTS_MAX),
+            history=history(database, subject),
         )
 
 
-def verdicts(zone: ZoneConfig, address: Network, entries: list[Entry], now: int) -> list[Verdict]:
-    """What each category of a zone says, from the entries that cover the address."""
-    if is_built_in(zone, address):
-        tests = Zone(zone).decide(address, now)
+def subject_text(subject: Subject) -> str:
+    """One address or name, as a person writes it."""
+    return subject.domain if isinstance(subject, Name) else subject.address_text
+
+
+def verdicts(zone: ZoneConfig, subject: Subject, entries: list[Entry], now: int) -> list[Verdict]:
+    """What each category of a zone says, from the entries that cover it."""
+    tested = built_in(zone, subject)
+    if tested is not None:
         return [
-            Verdict(zone.origin, category, category.name in tests, None, built_in=True)
+            Verdict(
+                zone.origin, zone.reputation, category, category.name in tested, None,
+                built_in=True,
+            )
             for category in zone.categories
-        ]
+        ]  # fmt: skip
     listed = decide(entries, now)
     return [
         Verdict(
-            zone.origin, category, category.name in listed,
+            zone.origin, zone.reputation, category, category.name in listed,
             listed.get(category.name) or _excluding(entries, category.name, now),
             built_in=False,
         )
@@ -143,12 +158,12 @@ def _excluding(entries: list[Entry], category: str, now: int) -> Entry | None:
     )
 
 
-def history(database: Database, address: Network) -> list[Event]:
+def history(database: Database, subject: Subject) -> list[Event]:
     """Journal and audit merged by time, the newest first; a change that both tell of is one event.
 
     What the journal alone tells of was done by another client, or is part of a whole feed.
     """
-    acts = audit.trail(database, address, HISTORY_LINES_MAX)
+    acts = audit.trail(database, subject, HISTORY_LINES_MAX)
     events = [
         Event(act.at, "audit", act.act, act.zone, act.network, act.category, act.actor, act.note)
         for act in acts
@@ -156,7 +171,7 @@ def history(database: Database, address: Network) -> list[Event]:
     events += [
         Event(item.at, "journal", f"{item.kind} {item.op}", item.zone, item.network,
               item.category, "", "")
-        for item in journal.history(database, address, HISTORY_LINES_MAX)
+        for item in journal.history(database, subject, HISTORY_LINES_MAX)
         if not _taken(acts, item)
     ]  # fmt: skip
     return sorted(events, key=lambda event: -event.at)[:HISTORY_LINES_MAX]
@@ -179,13 +194,17 @@ def _taken(acts: list[Act], item: Happening) -> bool:
 
 def as_json(found: Known, now: int) -> dict[str, object]:
     """The stable shape that docs/commands.md describes; times in Unix seconds."""
+    is_name = isinstance(found.subject, Name)
+    text = subject_text(found.subject)
     return {
-        "address": found.address.address_text,
+        "address": None if is_name else text,
+        "name": text if is_name else None,
         "at": now,
         "listed": found.listed,
         "verdicts": [
             {
                 "zone": verdict.zone,
+                "reputation": verdict.reputation,
                 "category": verdict.category.name,
                 "listed": verdict.listed,
                 "answer": str(verdict.category.answer) if verdict.listed else None,
@@ -237,8 +256,7 @@ def _entry_json(entry: Entry | None) -> dict[str, object] | None:
 
 def as_text(found: Known, now: int) -> str:
     """The same for people: a sentence, then a table for whatever there is."""
-    address = found.address.address_text
-    parts = [f"{address} is {'listed' if found.listed else 'not listed'}."]
+    parts = [f"{subject_text(found.subject)} is {_saying(found)}."]
 
     def part(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         if rows:
@@ -249,7 +267,7 @@ def as_text(found: Known, now: int) -> str:
         ("zone", "category", "verdict", "answer", "decided by"),
         [
             (
-                verdict.zone, verdict.category.name, "listed" if verdict.listed else "not listed",
+                verdict.zone, verdict.category.name, _said(verdict),
                 str(verdict.category.answer) if verdict.listed else "", _decider(verdict),
             )
             for verdict in found.verdicts
@@ -257,8 +275,11 @@ def as_text(found: Known, now: int) -> str:
     )  # fmt: skip
     part(
         "Listings that cover it",
-        (*LISTING_HEADERS, "evidence"),
-        [(*_marked(listing_row(item), item.entry, now), item.evidence) for item in found.listings],
+        (*LISTING_HEADERS, "evidence", "text"),
+        [
+            (*_marked(listing_row(item), item.entry, now), item.evidence, item.text)
+            for item in found.listings
+        ],
     )
     part(
         "Exclusions that cover it",
@@ -291,6 +312,20 @@ def as_text(found: Known, now: int) -> str:
     return "\n\n".join(parts)
 
 
+def _saying(found: Known) -> str:
+    """The verdicts in a word. Who is listed among the good alone is not blocked by that."""
+    ways = {verdict.reputation for verdict in found.verdicts if verdict.listed}
+    if ways == {"good"}:
+        return "listed as good"
+    return "listed" if ways else "not listed"
+
+
+def _said(verdict: Verdict) -> str:
+    if not verdict.listed:
+        return "not listed"
+    return "listed as good" if verdict.reputation == "good" else "listed"
+
+
 def _decider(verdict: Verdict) -> str:
     if verdict.built_in:
         return "built-in test entry (RFC 5782 §5)"
@@ -306,28 +341,29 @@ def _marked(row: tuple[str, ...], entry: Entry, now: int) -> tuple[str, ...]:
 
 
 @click.command(
-    short_help="Everything known of an address.",
+    short_help="Everything known of an address or a name.",
     cls=Verb,
     examples=(
         "dnsbl show 192.0.2.1",
         "dnsbl show 2001:db8::1 -o json",
+        "dnsbl show www.example.com",
     ),
 )
-@click.argument("address", metavar="ADDRESS", type=options.NetworkType(one=True))
+@click.argument("subject", metavar="ADDRESS|NAME", type=options.SubjectType(one=True))
 @options.config_option
 @options.output_option
-def show(address: Network, config_file: Path, output: report.Output) -> None:
-    """Everything known of an address, from the database.
+def show(subject: Subject, config_file: Path, output: report.Output) -> None:
+    """Everything known of an address or a name, from the database.
 
     The verdict of each zone and category and the entry that decides it, the
-    listings and exclusions that cover the address, delist requests, history.
+    listings and exclusions that cover it, delist requests, history.
     The exit code is 0 whether it is listed or not; `dnsbl query` tells by its
     exit code.
     """
     config = load(config_file)
     now = int(time.time())
     with options.reader(config) as database:
-        found = known(config, database, address, now)
+        found = known(config, database, subject, now)
     if output == "json":
         report.print_json(as_json(found, now))
     else:

@@ -13,8 +13,11 @@ import click
 
 from dnsbl.cli.duration import Duration
 from dnsbl.config import Config, default_file
-from dnsbl.network import Network, NetworkError, parse, parse_address
+from dnsbl.errors import DnsblError
+from dnsbl.name import Name
+from dnsbl.network import Network
 from dnsbl.store.database import BUSY_TIMEOUT_S, Database, open_reader, open_writer
+from dnsbl.subject import Subject, parse
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,24 +29,29 @@ EVIDENCE_CHARS_MAX = 10_000
 _NAME_CHARS_MAX = 200  # of a user, in the audit
 
 
-class NetworkType(click.ParamType[Network]):
-    """An address or a network; or, where `one` is set, one address."""
+class SubjectType(click.ParamType[Subject]):
+    """An address, a network or a name; or, where `one` is set, one address or one name."""
 
-    name = "address"
+    name = "subject"
 
     def __init__(self, *, one: bool = False) -> None:
-        self._parse = parse_address if one else parse
+        self._one = one
 
     def convert(
-        self, value: str | Network, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Network:
-        """The network of a text."""
-        if isinstance(value, Network):
+        self, value: str | Network | Name, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Subject:
+        """The network or the name of a text."""
+        if isinstance(value, Network | Name):
             return value
         try:
-            return self._parse(value)
-        except NetworkError as error:
+            subject = parse(value)
+        except DnsblError as error:
             self.fail(str(error), param, ctx)
+        if self._one and isinstance(subject, Network) and not subject.is_address:
+            self.fail(f"{value!r} is a network; one address is needed here", param, ctx)
+        if self._one and isinstance(subject, Name) and not subject.is_exact:
+            self.fail(f"{value!r} is a wildcard; one name is needed here", param, ctx)
+        return subject
 
 
 class Prose(click.ParamType[str]):

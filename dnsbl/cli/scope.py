@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import click
 
 from dnsbl.config import CategoryConfig, Config, ZoneConfig
-from dnsbl.network import Network
+from dnsbl.config.zones import TEST_NAMES
+from dnsbl.name import Name
 from dnsbl.store import journal
 from dnsbl.store.database import Database
+from dnsbl.subject import Subject
 from dnsbl.zone.zone import NEVER_LISTED, Zone
+
+_TEST_NAME: Final = "test"  # RFC 5782 §5: listed, and "invalid" is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ def chosen_zone(config: Config, name: str | None) -> ZoneConfig:
 
 def chosen_category(zone: ZoneConfig, name: str | None) -> CategoryConfig:
     """The zone's category of that name, or its only one. Raises click.UsageError as above."""
+    check_has_own(zone)
     choices = ", ".join(category.name for category in zone.categories)
     if name is None:
         if len(zone.categories) > 1:
@@ -68,10 +74,52 @@ def chosen_category(zone: ZoneConfig, name: str | None) -> CategoryConfig:
     return category
 
 
-def is_built_in(zone: ZoneConfig, network: Network) -> bool:
-    """Whether RFC 5782 §5 says of an address what it is in a zone, whatever the database holds."""
+def check_has_own(zone: ZoneConfig) -> None:
+    """Raises click.UsageError for a zone that only includes others, and names those."""
+    if not zone.categories:
+        raise click.UsageError(
+            f"{zone.origin} has no listings of its own, but those of the zones that it includes; "
+            f"choose one of them with --zone: {', '.join(zone.include)}"
+        )
+
+
+def fits(zone: ZoneConfig, subject: Subject) -> bool:
+    """Whether a zone lists subjects of that kind: addresses and networks, or names."""
+    return isinstance(subject, Name) == (zone.lists == "names")
+
+
+def check_fits(zone: ZoneConfig, subject: Subject) -> None:
+    """Raises click.UsageError for a name in a zone of addresses, or the other way round."""
+    if fits(zone, subject):
+        return
+    if isinstance(subject, Name):
+        kind = "a name"
+    else:
+        kind = "an address" if subject.is_address else "a network"
+    raise click.UsageError(f"{subject.text} is {kind}, and {zone.origin} lists {zone.lists}")
+
+
+def built_in(zone: ZoneConfig, subject: Subject) -> frozenset[str] | None:
+    """The categories in which RFC 5782 §5 lists it, whatever the database holds; some test none.
+
+    None if it is no test entry of the zone.
+    """
+    if not fits(zone, subject):
+        return None
+    if isinstance(subject, Name):
+        if not subject.is_exact or subject.domain not in TEST_NAMES:
+            return None
+        is_listed = subject.domain == _TEST_NAME
+        return frozenset(item.name for item in zone.categories if is_listed)
+    if subject == NEVER_LISTED:
+        return frozenset()
     # A zone without any data still knows its test entries; they never expire.
-    return network == NEVER_LISTED or bool(Zone(zone).decide(network, 0))
+    return frozenset(Zone(zone).decide(subject, 0)) or None
+
+
+def is_built_in(zone: ZoneConfig, subject: Subject) -> bool:
+    """Whether it is a test entry of the zone."""
+    return built_in(zone, subject) is not None
 
 
 def narrowed(
@@ -79,10 +127,13 @@ def narrowed(
 ) -> Narrowing:
     """What rows a command keeps to: any that the database has, though no file names them now.
 
-    Raises click.UsageError for a zone that neither knows.
+    Raises click.UsageError for a zone that neither knows, and for one that has no rows of its own.
     """
     if zone is not None:
         zone = origin(zone)
-        if config.zone(zone) is None and zone not in journal.serials(database):
+        configured = config.zone(zone)
+        if configured is not None:
+            check_has_own(configured)
+        elif zone not in journal.serials(database):
             chosen_zone(config, zone)
     return Narrowing(zone, category)

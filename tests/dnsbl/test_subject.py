@@ -6,8 +6,8 @@ import pytest
 
 from dnsbl.errors import DnsblError
 from dnsbl.name import Name
-from dnsbl.network import Network, NetworkError
-from dnsbl.subject import Subject, is_address_like, parse_canonical
+from dnsbl.network import Network, NetworkError, NotListableError
+from dnsbl.subject import Subject, check_listable, is_address_like, parse, parse_canonical
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,26 @@ def test_an_address_without_its_length_is_told_how_to_be_written() -> None:
     """Who writes rows by hand learns the canonical form."""
     with pytest.raises(NetworkError, match=r"write 192\.0\.2\.1/32"):
         parse_canonical("192.0.2.1")
+
+
+def test_what_a_person_writes_is_told_by_its_look() -> None:
+    """An address and a network are networks, whatever else is a name."""
+    expected = ["192.0.2.1/32", "2001:db8::/32", "example.com", "*.example.com"]
+    written = ["192.0.2.1", "2001:DB8::/32", "Example.COM.", "*.example.com"]
+
+    assert expected == [str(parse(text)) for text in written]
+
+
+@pytest.mark.parametrize("text", ["*.com", ".zip", "10.0.0.1", "127.0.0.1"])
+def test_a_slip_of_the_pen_lists_no_half_of_the_world(text: str) -> None:
+    """All of a top-level domain, like reserved space, is listed only if that is meant."""
+    with pytest.raises(NotListableError, match="--force lists it all the same"):
+        check_listable(parse(text))
+
+    check_listable(parse(text), force=True)
+
+
+@pytest.mark.parametrize("text", ["com", "example.com", "*.example.com", ".co.uk", "192.0.2.1"])
+def test_what_is_narrower_may_be_listed(text: str) -> None:
+    """A name of one label alone, and whatever has more of them."""
+    check_listable(parse(text))
