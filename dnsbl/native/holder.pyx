@@ -44,6 +44,12 @@ cdef void trim() noexcept nogil:
     _trim()
 
 
+def give_back() -> None:
+    """Gives back to the system what nobody uses any longer: after a load it is megabytes."""
+    with nogil:
+        _trim()
+
+
 cdef class Holder:
     """Of the categories that are named."""
 

@@ -13,7 +13,8 @@ from libc.string cimport memcpy
 from dnsbl.native.holder cimport LARGE, NOTHING, REPLACED, Outcome, trim
 from dnsbl.native.nametable cimport (
     ALL, BELOW, EXACT, NAME_FOUND_MAX, NameKeys, Part, covering_name, drop_due_names, get_name,
-    hash_name, hash_suffixes, listed_below_name, name_table_free, name_table_new, put_name,
+    hash_name, hash_suffixes, listed_below_name, name_table_free, name_table_new, pack_names,
+    put_name,
 )
 from dnsbl.native.rows cimport Loader, loader_free, loader_new
 from dnsbl.native.suffixes cimport LABELS_MOST, Secret, Suffix
@@ -161,6 +162,10 @@ cdef class Names(Holder):
             self.load(loader, chunks, excludes, now, odd, _PARSE)
         finally:
             loader_free(loader)
+        if self.names.slots > LARGE:
+            with nogil:
+                pack_names(self.names)
+                trim()
 
     def slots(self) -> int:
         """For tests: how many slots there are, with those of the domains above."""

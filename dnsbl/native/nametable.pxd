@@ -51,6 +51,7 @@ cdef uint32_t get_name(const NameTable* table, const Suffix* keys, unsigned int 
                        Part part) noexcept nogil
 cdef bint put_name(NameTable* table, const Suffix* keys, unsigned int labels, Part part,
                    uint32_t value) noexcept nogil
+cdef void pack_names(NameTable* table) noexcept nogil
 cdef long drop_due_names(NameTable* table, double now, long limit) noexcept nogil
 
 cdef void hash_name(const NameTable* table, const uint8_t* name, unsigned int labels,

@@ -386,6 +386,35 @@ cdef bint listed_below_name(const NameTable* table, const NameKeys* keys) noexce
     return False
 
 
+cdef void pack_names(NameTable* table) noexcept nogil:
+    """Lays the pages close together, for after a load; they have grown among each other.
+
+    Takes as much again for a moment; where it cannot have that, all stays as it is.
+    """
+    cdef uint8_t** packed = <uint8_t**>calloc(PAGES, sizeof(uint8_t*))
+    cdef unsigned int index, done = 0
+    cdef Page* page
+    if packed == NULL:
+        return
+    while done < PAGES:
+        page = &table.pages[done]
+        if page.count:
+            packed[done] = <uint8_t*>malloc(slot_size(page) * page.count)
+            if packed[done] == NULL:
+                break
+        done += 1
+    for index in range(PAGES):
+        page = &table.pages[index]
+        if done < PAGES:
+            free(packed[index])
+        elif page.count:
+            memcpy(packed[index], page.slots, slot_size(page) * page.count)
+            free(page.slots)
+            page.slots = packed[index]
+            page.room = page.count
+    free(packed)
+
+
 cdef long drop_due_names(NameTable* table, double now, long limit) noexcept nogil:
     """Takes out entries that have expired, `limit` or somewhat more of them if there are so many.
 

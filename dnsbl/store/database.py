@@ -237,6 +237,11 @@ class Database:
         with explained(self.path), self._bound():
             return max(0, self.connection.executemany(sql, parameters).rowcount)
 
+    def shrink(self) -> None:
+        """Lets go of the pages that SQLite keeps in memory, after much was read."""
+        with explained(self.path):
+            self.connection.execute("PRAGMA shrink_memory")
+
     def close(self) -> None:
         """Gives the file back."""
         self.connection.close()

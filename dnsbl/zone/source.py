@@ -30,7 +30,7 @@ from dnsbl.zone.contents import Contents
 from dnsbl.zone.image import Mark, Stand
 from dnsbl.zone.key_source import KeySource
 from dnsbl.zone.skipped import SkippedRows
-from dnsbl.zone.twin import AnyRadix
+from dnsbl.zone.twin import AnyRadix, give_back
 
 FILE_CHECK_S: Final = 1.0  # how often the file's name is looked at, not only its contents
 WAIT_S: Final = 0.25  # for news, at a time
@@ -167,6 +167,9 @@ class Source:
                 )
             else:
                 found = _changes(database, position, applied, limit)
+        if isinstance(found, Loaded):
+            database.shrink()
+            give_back()
         self._data_version = data_version
         self._identity = position.identity
         self._last_seq = position.last_seq
@@ -191,6 +194,8 @@ class Source:
             with database.snapshot():
                 position = journal.position(database)
                 radix = contents.load(origin, self._chunks(database), self._now())
+            database.shrink()
+            give_back()
         except BaseException:
             self._give_up()
             raise

@@ -16,11 +16,13 @@ from dnsbl.zone import radix as pure
 
 _compiled: Callable[[Iterable[str]], AnyRadix] | None = None
 _compiled_names: Callable[[Iterable[str]], AnyRadix] | None = None
+_give_back: Callable[[], None] | None = None
 _missing = f"{native.PURE_VARIABLE} asks for it"
 if native.wanted:
     try:  # all of it: each part is optional to set-up
         for _part in ("answer", "drain", "gate", "image", "ratelimit"):
             importlib.import_module(f"dnsbl.native.{_part}")
+        from dnsbl.native.holder import give_back as _give_back
         from dnsbl.native.names import Names as _CompiledNames
         from dnsbl.native.radix import Radix as _Compiled
     except ImportError as error:  # no compiler at set-up, or another Python since
@@ -81,3 +83,9 @@ def new_radix(categories: Iterable[str]) -> AnyRadix:
 def new_names(categories: Iterable[str]) -> AnyRadix:
     """An empty table of names of the twin that serves."""
     return pure_names.Names(categories) if _compiled_names is None else _compiled_names(categories)
+
+
+def give_back() -> None:
+    """Gives the system back what a load left unused, where the compiled twin knows how."""
+    if _give_back is not None:
+        _give_back()
