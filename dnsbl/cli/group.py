@@ -127,6 +127,9 @@ def commands(context: click.Context, config_file: Path | None) -> None:
 
 def main() -> NoReturn:
     """The console script."""
+    # structlog loads rich where that happens to be installed, for tracebacks of a kind that we do
+    # not print. Six megabytes: an import of it fails from now on.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
     for stream in (sys.stdout, sys.stderr):
         # A locale without some character is no reason to fail.
         if hasattr(stream, "reconfigure"):
