@@ -56,6 +56,7 @@ class TcpServer:
         """Begins to accept, on the running loop."""
         # Accepted sockets have it from the listening one.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES_MAX)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES_MAX)
         self._servers.append(
             await asyncio.start_server(self._accept, sock=listening, limit=READ_BYTES_MAX)
         )

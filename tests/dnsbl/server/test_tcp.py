@@ -193,9 +193,9 @@ async def test_malformed_message_is_answered_and_the_connection_kept(responder: 
 async def test_client_that_takes_no_replies_is_cut_off(responder: Responder) -> None:
     """It would fill our memory with what it does not read."""
     listening = bind_tcp(Endpoint("127.0.0.1", 0))
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel's least
     server = TcpServer(responder, UNHURRIED_S, 10, 10)
     await server.start(listening)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel's least
     loop = asyncio.get_running_loop()
 
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
@@ -300,9 +300,9 @@ async def test_client_that_has_said_all_gets_its_replies(responder: Responder) -
 async def test_client_that_reads_an_octet_now_and_then_is_cut_off(responder: Responder) -> None:
     """So that it holds neither its connection nor its replies for long."""
     listening = bind_tcp(Endpoint("127.0.0.1", 0))
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     server = TcpServer(responder, HASTY_S, 10, 10)
     await server.start(listening)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     loop = asyncio.get_running_loop()
 
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
@@ -341,9 +341,9 @@ async def test_a_long_message_is_read_whole(responder: Responder) -> None:
 async def test_little_waits_for_a_client_that_reads_nothing(responder: Responder) -> None:
     """Its queries are left to the kernel once its replies do not leave; memory stays flat."""
     listening = bind_tcp(Endpoint("127.0.0.1", 0))
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     server = TcpServer(responder, PATIENT_S, 10, 10)
     await server.start(listening)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     loop = asyncio.get_running_loop()
     sent = 0
 

@@ -1,0 +1,90 @@
+"""Access lists, of the server and of a zone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dnsbl.config import AccessConfig, ConfigError
+from dnsbl.config.access import ACTIONS, EVERYBODY, read_access
+from dnsbl.config.toml import Table
+from dnsbl.network import parse
+
+
+def read(tmp_path: Path, text: str) -> AccessConfig:
+    """The table [access] of a zone file with that text in it."""
+    file = tmp_path / "bl.example.toml"
+    file.write_text(f"[access]\n{text}")
+    return read_access(Table.read(file).table("access"))
+
+
+def test_everybody_passes_unless_told(tmp_path: Path) -> None:
+    """An empty table is as good as none."""
+    assert read(tmp_path, "") == EVERYBODY == AccessConfig("pass", ())
+
+
+def test_every_list_is_read(tmp_path: Path) -> None:
+    """Networks and addresses, in both families, with what becomes of them."""
+    config = read(
+        tmp_path,
+        'default = "refuse"\npass = ["192.0.2.0/24", "2001:db8::/32"]\nrefuse = ["192.0.2.7"]\n'
+        'ignore = ["0.0.0.0/0"]\nempty = ["::ffff:198.51.100.1"]',
+    )
+
+    assert config == AccessConfig(
+        "refuse",
+        (
+            (parse("192.0.2.0/24"), "pass"),
+            (parse("2001:db8::/32"), "pass"),
+            (parse("192.0.2.7"), "refuse"),
+            (parse("0.0.0.0/0"), "ignore"),
+            (parse("198.51.100.1"), "empty"),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('default = "drop"', 'access.default: expected one of "pass", "refuse", "ignore", "empty"'),
+        ('refuse = "192.0.2.0/24"', "access.refuse: expected a list of networks such as"),
+        ('refuse = ["192.0.2.1/24"]', "has host bits set; did you mean 192.0.2.0/24?"),
+        ('ignore = ["192.0.2.0/33"]', "access.ignore: expected a list of networks"),
+        ('empty = ["bl.example"]', "access.empty: expected a list of networks"),
+        ('pass = ["192.0.2.7", "192.0.2.7/32"]',
+         "access.pass: expected each network once, but 192.0.2.7/32 stands twice"),
+        ('pass = ["192.0.2.7"]\nempty = ["192.0.2.7"]',
+         "access.empty: expected each network once, but 192.0.2.7/32 stands in access.pass as"),
+        ("deny = []", "access.deny: is not a known key; known here: default, pass, refuse"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_key_and_reason(tmp_path: Path, text: str, said: str) -> None:
+    """With the file before them."""
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, text)
+
+    assert str(refused.value).startswith(f"{tmp_path}/bl.example.toml: access.")
+    assert said in str(refused.value)
+
+
+@given(st.dictionaries(st.ip_addresses(v=4).map(str), st.sampled_from(ACTIONS), max_size=20))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_written_is_read(tmp_path: Path, held: dict[str, str]) -> None:
+    """Each network with its action, whatever their order."""
+    lists = {action: [text for text in held if held[text] == action] for action in ACTIONS}
+
+    config = read(tmp_path, "".join(f"{action} = {texts}\n" for action, texts in lists.items()))
+
+    assert dict(config.networks) == {parse(text): action for text, action in held.items()}
+
+
+def test_thousands_of_networks_are_read(tmp_path: Path) -> None:
+    """As a country's might be."""
+    networks = [f"10.{number // 256}.{number % 256}.0/24" for number in range(20_000)]
+
+    config = read(tmp_path, f"refuse = {networks}")
+
+    assert len(config.networks) == len(networks)
