@@ -11,18 +11,18 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import dns.exception
 import dns.message
 import dns.query
 import visitor
-from house import ZONE_TEXT, House
+from house import House
 from mailserver import link_in_file
 from namespaces import Namespace
 from running import PROGRAM, Running
 
-from dnsbl.network import parse
 from dnsbl.store.database import open_writer
 
 ROOT = "192.0.2.1"
@@ -34,10 +34,9 @@ PORTAL = f"http://{LIST}:8053"
 
 LISTED = "192.0.2.99"
 LISTED_IPV6 = "2001:db8::99"
-IN_RANGE = "198.51.100.7"
+IN_RANGE, KNOWN = "198.51.100.7", "198.51.100.25"  # both listed; KNOWN is on the allow-list as well
 UNLISTED = "203.0.113.99"
-LISTINGS = (LISTED, LISTED_IPV6, "198.51.100.0/24", "203.0.113.128/25")
-NAMESERVERS = ("ns1.dns.example", "ns2.dns.example")
+LISTED_DOMAIN = "spammer.example"
 
 # What begins empty in the namespace: where the daemons keep sockets, queues and caches.
 EMPTY = (
@@ -74,61 +73,125 @@ mx.example. A {MAIL_SERVER}
 sender.example. A {LISTED}
 sender.example. MX 10 sender.example.
 """
+ZONE = """\
+origin = "{origin}"
+nameservers = {nameservers}
+hostmaster = "hostmaster@{origin}"
+ttl_s = {plan.ttl_s}
+negative_ttl_s = {plan.negative_ttl_s}
+{kind}
+[hosts]
+{hosts}
+[category.{category}]
+answer = "127.0.0.2"
+text = "{text}"
+"""
 PATIENCE_S = 30
 
 
-def zone_text(
-    *, ttl_s: int, negative_ttl_s: int, nameservers: tuple[str, str] = NAMESERVERS
-) -> str:
-    """The zone file of the list."""
-    text = ZONE_TEXT.replace("ttl_s = 300", f"ttl_s = {ttl_s}")
-    text = text.replace("ttl_s = 60", f"ttl_s = {negative_ttl_s}")
-    return text.replace('["ns1.bl.example"]', str(list(nameservers)))
+@dataclass(frozen=True)
+class Kind:
+    """A kind of list: its keys in a zone file, and what is listed."""
+
+    keys: str
+    category: str
+    text: str
+    listed: tuple[str, ...]
+
+
+KINDS = {
+    "bl.example": Kind(
+        'lists = "addresses"', "spam", "Banned sending IP [$]; to be removed visit {portal}/?ip=$",
+        ("192.0.2.99/32", "2001:db8::99/128", "198.51.100.0/24", "203.0.113.128/25"),
+    ),
+    "dbl.example": Kind('lists = "names"', "spam", "$ sends spam", (f".{LISTED_DOMAIN}",)),
+    "wl.example": Kind('reputation = "good"', "known", "$ is known", (f"{KNOWN}/32",)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What differs from one internet to another; by default, what is asked is soon forgotten."""
+
+    origins: tuple[str, ...] = ("bl.example",)
+    ttl_s: int = 1
+    negative_ttl_s: int = 1
+    nameservers: tuple[str, str] = ("ns1.dns.example", "ns2.dns.example")
+    hidden: bool = False  # from the root: the lists are not delegated
+
+    def zone(self, origin: str) -> str:
+        """The zone file of a list."""
+        kind = KINDS[origin]
+        inside = [name for name in self.nameservers if name.endswith(f".{origin}")]
+        return ZONE.format(
+            plan=self,
+            origin=origin,
+            nameservers=list(self.nameservers),
+            kind=kind.keys,
+            hosts="".join(
+                f'"{name}" = ["{address}"]\n' for name, address in zip(inside, LISTS, strict=False)
+            ),
+            category=kind.category,
+            text=kind.text,
+        )
+
+    @property
+    def delegation(self) -> str:
+        """The root's records of the lists."""
+        names = "".join(
+            f"{origin}. NS {name}.\n" for origin in self.origins for name in self.nameservers
+        )
+        addresses = "".join(
+            f"{name}. A {address}\n" for name, address in zip(self.nameservers, LISTS, strict=True)
+        )
+        return "" if self.hidden else names + addresses
 
 
 class Internet:
-    """The root and the list, running. `zone` is its zone file, `nameservers` are those it names."""
+    """The root and the lists, running."""
 
-    def __init__(
-        self,
-        namespace: Namespace,
-        folder: Path,
-        *,
-        zone: str,
-        nameservers: tuple[str, str] = NAMESERVERS,
-        hidden: bool = False,
-    ) -> None:
+    def __init__(self, namespace: Namespace, folder: Path, plan: Plan) -> None:
+        self.plan = plan
         self.namespace = namespace
         self.folder = folder
         self._daemons = 0
         namespace.add_addresses(
-            ROOT, *LISTS, MAIL_SERVER, LISTED, LISTED_IPV6, IN_RANGE, UNLISTED, MAIL_SERVER_IPV6
+            ROOT,
+            *LISTS,
+            MAIL_SERVER,
+            LISTED,
+            LISTED_IPV6,
+            IN_RANGE,
+            KNOWN,
+            UNLISTED,
+            MAIL_SERVER_IPV6,
         )
         namespace.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
         namespace.write("/etc/bind/root.conf", ROOT_CONFIG)
-        delegation = "".join(
-            f"bl.example. NS {name}.\n{name}. A {address}\n"
-            for name, address in zip(nameservers, LISTS, strict=True)
-        )
-        namespace.write("/etc/bind/root.zone", ROOT_ZONE + ("" if hidden else delegation))
+        namespace.write("/etc/bind/root.zone", ROOT_ZONE + plan.delegation)
         self.root_key = self._sign_root()
         self.start("named", "-f", "-c", "/etc/bind/root.conf")
         self.house = House(folder, 53, 8053)
-        self.house.write_zone(zone)
+        for origin in plan.origins:
+            self.house.write_zone(plan.zone(origin), origin)
         self.house.file.write_text(CONFIG)
-        self._list(*LISTINGS)
+        self._list()
         self.list = Running(self.house.file, program=namespace.within(*PROGRAM))
         self.list.wait_for("ready")
         self.until_answered("a.root", "A", server=ROOT)
 
-    def _list(self, *networks: str) -> None:
-        """Lists networks, as another client of the database would."""
+    def _list(self) -> None:
+        """Lists what is listed, as another client of the database would."""
+        rows = [
+            (origin, subject, KINDS[origin].category)
+            for origin in self.plan.origins
+            for subject in KINDS[origin].listed
+        ]
         database = self.house.config.data.database
         open_writer(database).close()
         with closing(sqlite3.connect(database)) as other, other:
             other.executemany(
-                "INSERT INTO listings (zone, network, category) VALUES ('bl.example', ?, 'spam')",
-                [(str(parse(network)),) for network in networks],
+                "INSERT INTO listings (zone, network, category) VALUES (?, ?, ?)", rows
             )
 
     def _sign_root(self) -> str:

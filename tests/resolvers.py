@@ -53,11 +53,12 @@ def unbound(internet: Internet, *, told: bool) -> None:
     at.write("/etc/unbound/root.hints", f". NS a.root.\na.root. A {ROOT}\n")
     at.write("/etc/unbound/root.key", f"{internet.root_key}\n")
     at.write("/etc/unbound/unbound.conf.d/resolver.conf", UNBOUND)
-    path = "/etc/unbound/unbound.conf.d/dnsbl.conf"
-    documented = snippet("Unbound", path)
+    documented = snippet("Unbound", "/etc/unbound/unbound.conf.d/dnsbl.conf")
     if not told:  # it finds the list by itself, and needs only be told to believe it
         documented = documented.split("stub-zone:", maxsplit=1)[0]
-    at.write(path, documented)
+    for origin in internet.plan.origins:
+        lines = documented.replace("bl.example", origin)
+        at.write(f"/etc/unbound/unbound.conf.d/{origin}.conf", lines)
     internet.start("unbound", "-d", "-d", "-p")
 
 

@@ -10,12 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from internet import EMPTY, NAMESERVERS, Internet, zone_text
+from internet import EMPTY, KINDS, Internet, Plan
 from namespaces import namespace
 from resolvers import unbound
 from running import Running, run_dnsbl
 
-QUICK = zone_text(ttl_s=1, negative_ttl_s=1)
+PLAN = Plan()
 Serve = Callable[..., Running]
 
 # Exim cannot be installed beside Postfix; .ci/run unpacks it there.
@@ -64,20 +64,15 @@ def tool() -> Callable[[str], str]:
 def internet(
     tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]
 ) -> Iterator[Callable[..., Internet]]:
-    """Makes a small internet; by default its list forgets, and is forgotten, within seconds."""
+    """Makes a small internet."""
     for program in ("unshare", "nsenter", "ip", "named", "dnssec-keygen"):
         tool(program)
     with ExitStack() as stack:
 
-        def make(
-            zone: str = QUICK,
-            *,
-            nameservers: tuple[str, str] = NAMESERVERS,
-            hidden: bool = False,
-        ) -> Internet:
+        def make(plan: Plan = PLAN) -> Internet:
             folder = tmp_path_factory.mktemp("internet")
             made = stack.enter_context(namespace(folder / "mounts", EMPTY))
-            internet = Internet(made, folder, zone=zone, nameservers=nameservers, hidden=hidden)
+            internet = Internet(made, folder, plan)
             stack.callback(internet.close)
             return internet
 
@@ -86,11 +81,11 @@ def internet(
 
 @pytest.fixture(scope="module")
 def site(internet: Callable[..., Internet], tool: Callable[[str], str]) -> Callable[[], Internet]:
-    """Makes an internet where mail servers find an Unbound that was told of the list."""
+    """Makes an internet where mail servers find an Unbound that was told of the lists."""
 
     def make() -> Internet:
         tool("unbound")
-        made = internet(hidden=True)
+        made = internet(Plan(origins=tuple(KINDS), hidden=True))
         unbound(made, told=True)
         made.until_answered("mx.example", "A")
         return made

@@ -8,6 +8,7 @@ import pytest
 from documented import snippet
 from internet import (
     IN_RANGE,
+    KNOWN,
     LISTED,
     LISTED_IPV6,
     MAIL_SERVER,
@@ -63,7 +64,7 @@ def test_dnslists_quotes_the_text_until_the_client_is_delisted(exim: Internet, c
     """The refusal, and so the bounce, says why and where to ask; after a delisting mail passes."""
     reply = send(exim, client)
     assert reply.code == 550
-    assert f"{client} is listed in bl.example: Access denied" in reply.text
+    assert f"{client} is listed in bl.example: Banned sending IP" in reply.text
     assert f"{PORTAL}/?ip={client}" in reply.text
 
     exim.delist(client)
@@ -73,6 +74,11 @@ def test_dnslists_quotes_the_text_until_the_client_is_delisted(exim: Internet, c
 def test_dnslists_lets_others_pass(exim: Internet) -> None:
     """A client that is not listed is none of the list's business."""
     assert send(exim, UNLISTED).code == 250
+
+
+def test_dnslists_lets_a_listed_client_pass_that_an_allow_list_knows(exim: Internet) -> None:
+    """The allow-list is asked first."""
+    assert send(exim, KNOWN).code == 250
 
 
 def test_dnslists_stops_no_mail_where_the_list_is_gone(exim: Internet) -> None:

@@ -8,6 +8,7 @@ import pytest
 from documented import snippet
 from internet import (
     IN_RANGE,
+    KNOWN,
     LISTED,
     LISTED_IPV6,
     MAIL_SERVER,
@@ -74,7 +75,7 @@ def test_reject_rbl_client_quotes_the_text_until_the_client_is_delisted(
     """The refusal, and so the bounce, says why and where to ask; after a delisting mail passes."""
     reply = send(smtpd, client)
     assert reply.code == 554
-    assert f"banned sending IP [{client}]" in reply.text
+    assert f"Banned sending IP [{client}]" in reply.text
     assert f"{PORTAL}/?ip={client}" in reply.text
 
     smtpd.delist(client)
@@ -84,6 +85,11 @@ def test_reject_rbl_client_quotes_the_text_until_the_client_is_delisted(
 def test_reject_rbl_client_lets_others_pass(smtpd: Internet) -> None:
     """A client that is not listed is none of the list's business."""
     assert send(smtpd, UNLISTED).code == 250
+
+
+def test_permit_dnswl_client_lets_a_listed_client_pass(smtpd: Internet) -> None:
+    """A client that the allow-list knows is not refused for the block list's sake."""
+    assert send(smtpd, KNOWN).code == 250
 
 
 def test_postscreen_refuses_until_the_client_is_delisted(postscreen: Internet) -> None:
@@ -100,6 +106,11 @@ def test_postscreen_refuses_until_the_client_is_delisted(postscreen: Internet) -
 def test_postscreen_lets_others_pass(postscreen: Internet) -> None:
     """A client that is not listed gets to the real server."""
     assert send(postscreen, UNLISTED).code == 250
+
+
+def test_postscreen_weighs_an_allow_list_against_the_list(postscreen: Internet) -> None:
+    """A client that is on both passes."""
+    assert send(postscreen, KNOWN).code == 250
 
 
 def test_reject_rbl_client_stops_no_mail_where_the_list_is_gone(smtpd: Internet) -> None:

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 import dns.rcode
 import dns.rdatatype
 import pytest
-from internet import IN_RANGE, LISTED, LISTED_IPV6, LISTS, PORTAL, Internet, zone_text
+from internet import IN_RANGE, LISTED, LISTED_IPV6, LISTS, PORTAL, Internet, Plan
 from resolvers import RESOLVERS
 from wiretap import Wiretap
 
@@ -41,7 +41,7 @@ def resolver(
     """An internet with a resolver, and what that asks of the list."""
     name, told = request.param
     tool(name)
-    made = internet(zone_text(ttl_s=TTL_S, negative_ttl_s=NEGATIVE_TTL_S), hidden=told)
+    made = internet(Plan(ttl_s=TTL_S, negative_ttl_s=NEGATIVE_TTL_S, hidden=told))
     RESOLVERS[name](made, told=told)
     made.until_answered("mx.example", "A")
     with Wiretap(made.namespace, *LISTS) as wiretap:

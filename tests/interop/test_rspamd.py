@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from documented import snippet
-from internet import LISTED, LISTED_IPV6, UNLISTED, Internet, until
+from internet import KNOWN, LISTED, LISTED_DOMAIN, LISTED_IPV6, UNLISTED, Internet, until
 from sender import ENVELOPE, MESSAGE
 
 PORT = 11333
@@ -19,6 +19,7 @@ url_tld = "/etc/rspamd/tlds.dat";
 disable_hyperscan = true;
 """
 SYMBOL, WEIGHT = "BL_EXAMPLE_SPAM", 5.0
+LINK = f"\nhttps://www.{LISTED_DOMAIN}/\n".encode()
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +41,13 @@ def rspamd(site: Callable[[], Internet], tool: Callable[[str], str]) -> Internet
     return made
 
 
-def scan(internet: Internet, client: str) -> dict[str, Any]:
+def scan(internet: Internet, client: str, mail: bytes = MESSAGE) -> dict[str, Any]:
     """What rspamd finds in a mail from a client: its symbols."""
     headers = {"IP": client, "Helo": "sender.example", "From": ENVELOPE[0], "Rcpt": ENVELOPE[1]}
     with internet.namespace.inside():
         connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
         try:
-            connection.request("POST", "/checkv2", MESSAGE, headers)
+            connection.request("POST", "/checkv2", mail, headers)
             reply = json.load(connection.getresponse())
         finally:
             connection.close()
@@ -66,3 +67,9 @@ def test_the_symbol_stands_until_the_client_is_delisted(rspamd: Internet, client
 def test_others_have_no_symbol(rspamd: Internet) -> None:
     """A client that is not listed is none of the list's business."""
     assert SYMBOL not in scan(rspamd, UNLISTED)
+
+
+def test_an_allow_list_has_a_symbol_of_its_own(rspamd: Internet) -> None:
+    """A client that is on both lists has both symbols, which even out."""
+    symbols = scan(rspamd, KNOWN)
+    assert symbols["WL_EXAMPLE_KNOWN"]["score"] == -symbols[SYMBOL]["score"]

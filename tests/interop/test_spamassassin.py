@@ -6,13 +6,23 @@ from collections.abc import Callable
 
 import pytest
 from documented import snippet
-from internet import LISTED, LISTED_IPV6, MAIL_SERVER, PORTAL, UNLISTED, Internet, until
+from internet import (
+    KNOWN,
+    LISTED,
+    LISTED_IPV6,
+    MAIL_SERVER,
+    PORTAL,
+    UNLISTED,
+    Internet,
+    until,
+)
 from sender import MESSAGE
 
 LOCAL = f"""\
 trusted_networks {MAIL_SERVER}
 dns_available yes
 use_bayes 0
+util_rb_tld example
 """
 RECEIVED = """\
 Received: from sender.example (sender.example [{client}])
@@ -30,9 +40,12 @@ def spamassassin(site: Callable[[], Internet], tool: Callable[[str], str]) -> In
     return made
 
 
-def scan(internet: Internet, client: str) -> str:
-    """SpamAssassin's report on a mail that came from a client, in one line."""
-    mail = RECEIVED.format(client=client) + MESSAGE.decode()
+def scan(internet: Internet, client: str, domain: str = "sender.example") -> str:
+    """SpamAssassin's report on a mail from a client and a domain, which links there; in a line."""
+    mail = (
+        f"Return-Path: <someone@{domain}>\n"
+        f"{RECEIVED.format(client=client)}{MESSAGE.decode()}\nhttps://www.{domain}/\n"
+    )
     return " ".join(internet.namespace.run("spamassassin", "--test-mode", text=mail).split())
 
 
@@ -41,7 +54,7 @@ def test_the_rule_hits_until_the_client_is_delisted(spamassassin: Internet, clie
     """The report has the score, the text and the portal; after a delisting, none of them."""
     report = scan(spamassassin, client)
     assert "3.0 BL_EXAMPLE_SPAM" in report
-    assert f"banned sending IP [{client}]" in report
+    assert f"Banned sending IP [{client}]" in report
     assert f"{PORTAL}/?ip={client}" in report
 
     spamassassin.delist(client)
@@ -51,3 +64,10 @@ def test_the_rule_hits_until_the_client_is_delisted(spamassassin: Internet, clie
 def test_others_are_not_hit(spamassassin: Internet) -> None:
     """A client that is not listed is none of the list's business."""
     assert "BL_EXAMPLE" not in scan(spamassassin, UNLISTED)
+
+
+def test_an_allow_list_evens_out_a_list(spamassassin: Internet) -> None:
+    """A client that is on both hits both rules."""
+    report = scan(spamassassin, KNOWN)
+    assert "3.0 BL_EXAMPLE_SPAM" in report
+    assert "-3.0 WL_EXAMPLE_KNOWN" in report

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from internet import ROOT, Internet, zone_text
+from internet import ROOT, Internet, Plan
 
 TESTS = (
     "Basic", "Connectivity/connectivity01", "Connectivity/connectivity02", "Consistency",
@@ -35,4 +35,4 @@ def test_zonemaster_finds_no_fault(
     """Two name servers, and not a warning."""
     tool("zonemaster-cli")
 
-    assert complaints(internet(zone_text(ttl_s=300, negative_ttl_s=60))) == []
+    assert complaints(internet(Plan(ttl_s=300, negative_ttl_s=60))) == []
