@@ -16,8 +16,8 @@ from dnsbl.server.counters import TcpEvent
 from dnsbl.server.respond import Responder
 
 LENGTH_BYTES: Final = 2  # RFC 1035 §4.2.2
-# What waits for one connection, here and in the kernel, so that a thousand clients that send much and
-# read nothing take little. Queries and replies are short; a longer message has the room it needs.
+# What waits for one connection, here and in the kernel, so that a thousand clients that send much
+# and read nothing take little. Messages are short; a longer one has the room it needs.
 KERNEL_BYTES_MAX: Final = 32 << 10
 READ_BYTES_MAX: Final = 4 << 10
 WRITE_BYTES_MAX: Final = 16 << 10
