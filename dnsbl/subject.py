@@ -14,8 +14,14 @@ Subject = Network | Name
 
 
 def is_address_like(text: str) -> bool:
-    """Whether a text is meant as an address or a network, well-formed or not: no name looks so."""
-    return ":" in text or "/" in text or not text.strip("0123456789.")
+    """Whether a text is meant as an address or a network, well-formed or not: no name looks so.
+
+    RFC 1123 §2.1: what ends in a number is no name.
+    """
+    if ":" in text or "/" in text:
+        return True
+    last = text.removesuffix(".").rpartition(".")[2]
+    return last.isdigit() or not last
 
 
 def parse(text: str) -> Subject:

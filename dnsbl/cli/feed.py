@@ -29,13 +29,14 @@ _STDIN_NAME: Final = "stdin"
     examples=(
         'dnsbl import drop.txt --category policy --for 2d --reason "on DROP"',
         "curl -s https://feeds.example/list | dnsbl import - --source feeds.example",
+        "dnsbl import domains.txt --zone names.example --for 2d",
     ),
 )
 @click.argument(
     "file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
 @click.option("--format", "_format", type=click.Choice(["auto", "plain"]), default="auto",
-              show_default=True, help="plain: one address or network a line.")  # fmt: skip
+              show_default=True, help="plain: one address, network or name a line.")  # fmt: skip
 @click.option("--zone", metavar="ZONE", help="Needed where there are several.")
 @click.option("--category", metavar="CATEGORY", help="Needed where the zone has several.")
 @options.for_option("until it is removed")
@@ -44,7 +45,9 @@ _STDIN_NAME: Final = "stdin"
 @click.option("--source", type=options.Prose(options.SOURCE_CHARS_MAX),
               help="Who found it.  [default: the file's name]")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Stop at a bad line; nothing is imported then.")
-@click.option("--force", is_flag=True, help="List private or reserved space too.")
+@click.option("--force", is_flag=True,
+              help="List private or reserved space, or all below a top-level domain, too.",
+              )  # fmt: skip
 @options.wait_option
 @options.config_option
 @options.output_option
@@ -64,11 +67,13 @@ def import_feed(
 ) -> None:
     """List what a feed names: one address or network a line, - is standard input.
 
-    Comments begin with # or ;, columns after a space, a tab or a comma are
-    passed over. Bad lines are reported and skipped; the exit code is 0 all the
-    same, but 1 for a file without any good line: it is no feed. It is one
-    transaction: stopped at any moment, nothing has changed. An address that
-    was delisted lately is passed over while its grace lasts.
+    In a zone of names, one name a line: example.com, *.example.com for those
+    below it, .example.com for both; !example.com is excluded. Comments begin
+    with # or ;, columns after a space, a tab or a comma are passed over. Bad
+    lines are reported and skipped; the exit code is 0 all the same, but 1 for a
+    file without any good line: it is no feed. It is one transaction: stopped at
+    any moment, nothing has changed. An address that was delisted lately is
+    passed over while its grace lasts.
     """
     config = load(config_file)
     chosen = chosen_zone(config, zone)
@@ -79,8 +84,9 @@ def import_feed(
     if source is None:
         source = Path(name).name[: options.SOURCE_CHARS_MAX]
     terms = Terms(
-        chosen.origin, into.name, reason, source, now, options.expiry(now, for_s), strict, force
-    )
+        chosen.origin, into.name, reason, source, now, options.expiry(now, for_s), strict, force,
+        chosen.lists,
+    )  # fmt: skip
     tally = Tally(name)
     with (
         click.open_file(file, "rb") as stream,
@@ -118,8 +124,8 @@ def _import(database: Database, feed: IO[bytes], octets: int, terms: Terms, tall
                     intake.bring_in(database, feed, terms, tally, show)
                 else:
                     intake.bring_in_bulk(database, harvest, octets, terms, tally, show)
-                if tally.read == 0:
-                    raise ImportRefusedError(_nothing(feed, tally))
+                if tally.read == tally.excluded == 0:
+                    raise ImportRefusedError(_nothing(feed, terms, tally))
                 line = Act(
                     terms.listed_at, options.actor(), "listings.imported", terms.zone,
                     category=terms.category, note=str(tally),
@@ -129,7 +135,7 @@ def _import(database: Database, feed: IO[bytes], octets: int, terms: Terms, tall
         raise ImportRefusedError("interrupted; nothing was imported") from None
 
 
-def _nothing(feed: IO[bytes], tally: Tally) -> str:
+def _nothing(feed: IO[bytes], terms: Terms, tally: Tally) -> str:
     """Why nothing was imported.
 
     A download that failed must not pass for a feed: the listings would run out unnoticed.
@@ -139,7 +145,8 @@ def _nothing(feed: IO[bytes], tally: Tally) -> str:
     feed.seek(0)
     guess = lookalike(feed.read(HEAD_OCTETS))
     told = guess or f"the first of its bad lines: {tally.bad_lines[0]}"
-    return f"no line of {tally.file} is an address or network to list; nothing was imported; {told}"
+    kind = "a name" if terms.lists == "names" else "an address or network"
+    return f"no line of {tally.file} is {kind} to list; nothing was imported; {told}"
 
 
 def _shape(tally: Tally, terms: Terms, seconds: float) -> dict[str, object]:
@@ -152,6 +159,7 @@ def _shape(tally: Tally, terms: Terms, seconds: float) -> dict[str, object]:
         "changed": tally.changed,
         "unchanged": tally.unchanged,
         "in_grace": tally.in_grace,
+        "excluded": tally.excluded,
         "bad": tally.bad,
         "bad_lines": tally.bad_lines,
         "seconds": seconds,

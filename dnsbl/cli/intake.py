@@ -11,19 +11,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Final
 
+from dnsbl.config import Lists
 from dnsbl.errors import DnsblError
 from dnsbl.formats.harvest import Harvest
 from dnsbl.formats.plain import BadLine, Line, read, unlistable
-from dnsbl.network import Network
-from dnsbl.store import bulk, listings
+from dnsbl.store import bulk, exclusions, listings
 from dnsbl.store.database import Database
+from dnsbl.store.exclusions import Exclusion
 from dnsbl.store.listings import Listing
+from dnsbl.subject import Subject
 
 BAD_LINES_SHOWN_MAX: Final = 20
 SPOOL_OCTETS_IN_MEMORY: Final = 16 << 20
 
-# A file with fewer octets for each of so many networks cannot name them: "1::1" and its line feed.
-_LINE_OCTETS_MIN: Final = 5
+# A file with fewer octets for each of so many networks or names cannot name them: most names have
+# three characters at least, there being so few of two.
+_LINE_OCTETS_MIN: Final = 3
 # Of the time that a bulk import takes, what reading the feed takes.
 _READING_SHARE: Final = 0.1
 # A bulk import computes for a minute; who answers questions meanwhile comes first.
@@ -48,6 +51,7 @@ class Terms:
     expires_at: int | None
     strict: bool
     force: bool
+    lists: Lists = "addresses"
 
 
 @dataclass(slots=True)
@@ -58,6 +62,7 @@ class Tally:
     read: int = 0
     changed: int = 0
     in_grace: int = 0
+    excluded: int = 0
     bad: int = 0
     bad_lines: list[str] = field(default_factory=list)
 
@@ -84,10 +89,11 @@ class Tally:
 
     def __str__(self) -> str:
         """The numbers, for people and for the audit."""
+        excluded = f"{self.excluded} excluded, " if self.excluded else ""
         return (
             f"{self.file}: {self.read} read, {self.changed} added or changed, "
             f"{self.unchanged} already there, {self.in_grace} in grace after a delisting, "
-            f"{self.bad} bad lines"
+            f"{excluded}{self.bad} bad lines"
         )
 
 
@@ -113,15 +119,15 @@ def at_hand(stream: IO[bytes]) -> Iterator[tuple[IO[bytes], int]]:
 
 
 def names_many(feed: IO[bytes], octets: int, terms: Terms, file: str) -> bool:
-    """Whether a feed names so many networks that they come in in bulk; the feed is rewound.
+    """Whether a feed names so much that it comes in in bulk; the feed is rewound.
 
     Raises ImportRefusedError at a bad line, where strict.
     """
     if octets < bulk.BULK_ROWS_MIN * _LINE_OCTETS_MIN:
         return False
     start = feed.tell()
-    networks: set[Network] = set()
-    for listing in _wanted(feed, terms, Tally(file)):
+    networks: set[Subject] = set()
+    for listing in _wanted(feed, terms, Tally(file), []):
         networks.add(listing.network)
         if len(networks) > bulk.BULK_ROWS_MIN:
             break
@@ -133,9 +139,11 @@ def bring_in(
     database: Database, feed: IO[bytes], terms: Terms, tally: Tally, on_progress: OnProgress
 ) -> None:
     """Imports a feed inside the caller's transaction, in the order of its lines."""
-    for batch in listings.add_many(database, _wanted(feed, terms, tally)):
+    excluded: list[Subject] = []
+    for batch in listings.add_many(database, _wanted(feed, terms, tally, excluded)):
         tally.add(batch)
         on_progress(feed.tell())
+    _exclude(database, excluded, terms, tally)
 
 
 def gather(feed: IO[bytes], terms: Terms, tally: Tally, on_progress: OnProgress) -> Harvest:
@@ -144,7 +152,7 @@ def gather(feed: IO[bytes], terms: Terms, tally: Tally, on_progress: OnProgress)
     Raises ImportRefusedError at a bad line, where strict.
     """
     os.nice(_NICE)
-    harvest = Harvest(force=terms.force)
+    harvest = Harvest(force=terms.force, lists=terms.lists)
     for done in harvest.bring_in(feed, lambda bad: _note_bad(bad, terms, tally)):
         on_progress(int(_READING_SHARE * done))
     return harvest
@@ -164,14 +172,38 @@ def bring_in_bulk(
         on_progress(int(share * octets))
 
     tally.add(bulk.add_in_bulk(database, common, harvest.batches, on_rows))
+    _exclude(database, harvest.excluded, terms, tally)
 
 
-def _wanted(feed: IO[bytes], terms: Terms, tally: Tally) -> Iterator[Listing]:
-    """A listing for each good line. Raises ImportRefusedError at a bad one, where strict."""
-    for line in read(feed):
+def _exclude(database: Database, excluded: list[Subject], terms: Terms, tally: Tally) -> None:
+    """What a feed does not want listed is excluded from the category that it lists in."""
+    tally.excluded += len(excluded)
+    exclusions.exclude_many(
+        database,
+        (
+            Exclusion(
+                terms.zone, subject, terms.category, terms.reason,
+                excluded_at=terms.listed_at, expires_at=terms.expires_at,
+            )
+            for subject in excluded
+        ),
+    )  # fmt: skip
+
+
+def _wanted(
+    feed: IO[bytes], terms: Terms, tally: Tally, excluded: list[Subject]
+) -> Iterator[Listing]:
+    """A listing for each good line that lists; what the others exclude is put into the list.
+
+    Raises ImportRefusedError at a bad one, where strict.
+    """
+    for line in read(feed, terms.lists):
         bad = line if isinstance(line, BadLine) else unlistable(line, force=terms.force)
         if bad is None:
             assert isinstance(line, Line)
+            if line.excludes:
+                excluded.append(line.network)
+                continue
             yield Listing(
                 terms.zone, line.network, terms.category, terms.reason, terms.source,
                 listed_at=terms.listed_at, expires_at=terms.expires_at,

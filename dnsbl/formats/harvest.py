@@ -3,7 +3,7 @@
 A database whose rows come in the order of their keys is written from one end to
 the other; in the order of a feed, every row would have to find its own page.
 
-Ordinary lines, which are nearly all, go to `dnsbl.native.feed` where it was
+Ordinary lines of addresses, which are nearly all, go to `dnsbl.native.feed` where it was
 built: eight octets for each, and some fifty nanoseconds. The others, and all
 without it, are read by `plain` and held as text, in runs that were sorted when
 they were full and are merged in the end.
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, Final
 
 from dnsbl import native
+from dnsbl.config import Lists
 from dnsbl.formats.plain import (
     LINE_OCTETS_MAX,
     BadLine,
@@ -28,6 +29,7 @@ from dnsbl.formats.plain import (
     unlistable,
 )
 from dnsbl.network import reserved_ranges
+from dnsbl.subject import Subject
 
 if TYPE_CHECKING:
     from dnsbl.native.feed import Prefixes
@@ -42,13 +44,16 @@ OnBadLine = Callable[[BadLine], None]
 class Harvest:
     """What the good lines of a feed name. `force`: reserved space too.
 
-    A network that stands in several lines is held as often.
+    What stands in several lines is held as often. ``excluded`` is what the feed
+    wants not to be listed, in the order of its lines.
     """
 
-    def __init__(self, *, force: bool) -> None:
+    def __init__(self, *, force: bool, lists: Lists = "addresses") -> None:
         self._force = force
-        self._prefixes = _prefixes(force=force)
+        self._lists = lists
+        self._prefixes = _prefixes(force=force) if lists == "addresses" else None
         self._texts = _Texts()
+        self.excluded: list[Subject] = []
 
     def __len__(self) -> int:
         return len(self._texts) + (0 if self._prefixes is None else len(self._prefixes))
@@ -58,14 +63,14 @@ class Harvest:
         if self._prefixes is not None:
             yield from self._take_blocks(feed, self._prefixes, on_bad_line)
             return
-        lines = read(feed)
+        lines = read(feed, self._lists)
         while portion := list(itertools.islice(lines, REPORT_LINES)):
             for line in portion:
                 self._take(line, on_bad_line)
             yield feed.tell()
 
     def batches(self, count: int) -> Iterator[tuple[int, str]]:
-        """The networks in the order of their text: first those of ordinary lines, then the others.
+        """All that is named in the order of its text: first ordinary lines, then the others.
 
         Each batch is their number, at most so many, and a JSON array of their
         canonical texts.
@@ -96,11 +101,14 @@ class Harvest:
             on_bad_line(bad)
         else:
             assert isinstance(line, Line)
-            self._texts.add(str(line.network))
+            if line.excludes:
+                self.excluded.append(line.network)
+            else:
+                self._texts.add(str(line.network))
 
 
 class _Texts:
-    """Texts of networks: sorted runs, each one piece of memory, and what is too new for one."""
+    """Texts: sorted runs, each one piece of memory, and what is too new for one."""
 
     def __init__(self) -> None:
         self._runs: list[bytes] = []

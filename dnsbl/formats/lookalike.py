@@ -19,13 +19,13 @@ _BEGINNINGS: Final = (
     (b"\xff\xfe", "UTF-16 text", "convert it to UTF-8 first"),
     (b"\xfe\xff", "UTF-16 text", "convert it to UTF-8 first"),
     (b"<", "HTML or XML", "it may be an error page in the feed's place"),
-    (b"{", "JSON", "a feed has one address or network a line"),
-    (b"[", "JSON", "a feed has one address or network a line"),
+    (b"{", "JSON", "a feed has one address, network or name a line"),
+    (b"[", "JSON", "a feed has one address, network or name a line"),
 )
 
 
 def lookalike(head: bytes) -> str | None:
-    """What a file that names no network looks like, and what to do about it; None if unknown."""
+    """What a file that names nothing looks like, and what to do about it; None if unknown."""
     text = head.removeprefix(_BYTE_ORDER_MARK).lstrip()
     for beginning, name, advice in _BEGINNINGS:
         if head.startswith(beginning) or text.startswith(beginning):

@@ -1,4 +1,4 @@
-"""The plain feed: one network or address a line.
+"""The plain feed: one network or address a line, or one domain name.
 
 ``#`` and ``;`` begin a comment, anywhere in a line. Whatever follows a space, a
 tab or a comma is a column of the feed's own, and passed over, as are blank
@@ -6,6 +6,9 @@ lines. CRLF and a byte order mark do no harm. Bytes that are no text matter only
 where an address should be. A range or a netmask set apart by a space
 (``192.0.2.1 - 192.0.2.9``) is no such column: to list its first address alone
 would be wrong, so the line is bad.
+
+Of names, ``*.`` or ``.`` before one means what lies below it, and ``!`` that it
+is not to be listed, as in the files of rbldnsd's dnset.
 """
 
 from __future__ import annotations
@@ -15,7 +18,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
-from dnsbl.network import Network, NetworkError, NotListableError, check_listable, parse
+from dnsbl.config import Lists
+from dnsbl.errors import DnsblError
+from dnsbl.name import parse_name
+from dnsbl.network import NotListableError, parse
+from dnsbl.subject import Subject, check_listable
 
 LINE_OCTETS_MAX: Final = 4096  # addresses take 50; a line of this length is another kind of file
 
@@ -29,33 +36,37 @@ _SHOWN_OCTETS_MAX: Final = 16  # of what may be no text
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that names a network; lines are counted from 1."""
+    """A line that names a network or a name; lines are counted from 1.
+
+    ``excludes``: it is not to be listed.
+    """
 
     number: int
-    network: Network
+    network: Subject
+    excludes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that should name a network and does not, with a sentence that says why."""
+    """A line that should name something and does not, with a sentence that says why."""
 
     number: int
     fault: str
 
 
-def read(stream: IO[bytes]) -> Iterator[Line | BadLine]:
+def read(stream: IO[bytes], lists: Lists = "addresses") -> Iterator[Line | BadLine]:
     """The lines of a feed that say something, in their order; holds one of them at a time."""
     number = 0
     while octets := stream.readline(LINE_OCTETS_MAX + 1):
         number += 1
         if len(octets) > LINE_OCTETS_MAX:
             skip_line(stream, octets)
-        said = read_line(number, octets)
+        said = read_line(number, octets, lists)
         if said is not None:
             yield said
 
 
-def read_line(number: int, octets: bytes) -> Line | BadLine | None:
+def read_line(number: int, octets: bytes, lists: Lists = "addresses") -> Line | BadLine | None:
     """What a line of that number says, its line feed included; None if it is nothing."""
     if len(octets) > LINE_OCTETS_MAX:
         return BadLine(number, f"the line is longer than {LINE_OCTETS_MAX} octets")
@@ -64,12 +75,15 @@ def read_line(number: int, octets: bytes) -> Line | BadLine | None:
     line = octets.strip()
     end = _FIELD_END.search(line)
     field = line[: end.start()] if end else line
+    if field and lists == "names":
+        return _name(number, field)
     if field and end and _MORE_OF_IT.match(line, end.start()):
         return BadLine(number, f"{_shown(field)} begins a range, or has a netmask; {_INSTEAD}")
     if field:
         return _network(number, field)
     if end and end[0] == b",":
-        return BadLine(number, "there is no address before the first comma")
+        missing = "name" if lists == "names" else "address"
+        return BadLine(number, f"there is no {missing} before the first comma")
     return None
 
 
@@ -80,7 +94,9 @@ def skip_line(stream: IO[bytes], octets: bytes) -> None:
 
 
 def unlistable(line: Line, *, force: bool) -> BadLine | None:
-    """The line as a bad one, if its network is none that may be listed."""
+    """The line as a bad one, if what it names may not be listed. All may be excluded."""
+    if line.excludes:
+        return None
     try:
         check_listable(line.network, force=force)
     except NotListableError as error:
@@ -94,10 +110,23 @@ def _network(number: int, field: bytes) -> Line | BadLine:
         return Line(number, parse(text))
     except UnicodeDecodeError:
         pass
-    except NetworkError as error:
+    except DnsblError as error:
         if text.isprintable():
             return BadLine(number, str(error))
     return BadLine(number, f"{_shown(field)} is not an address: it is no plain text")
+
+
+def _name(number: int, field: bytes) -> Line | BadLine:
+    excludes = field.startswith(b"!")
+    try:
+        text = field.decode("ascii")
+        return Line(number, parse_name(text[1:] if excludes else text), excludes)
+    except UnicodeDecodeError:
+        pass
+    except DnsblError as error:
+        if text.isprintable():
+            return BadLine(number, str(error))
+    return BadLine(number, f"{_shown(field)} is not a name: it is no plain text, or not in ASCII")
 
 
 def _shown(octets: bytes) -> str:

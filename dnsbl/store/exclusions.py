@@ -68,6 +68,27 @@ def exclude(database: Database, exclusion: Exclusion) -> bool:
     ) > 0  # fmt: skip
 
 
+def exclude_many(database: Database, feed: Iterable[Exclusion]) -> int:
+    """Excludes what a feed does not want listed; how many rows changed.
+
+    One that stands is left as it is if it lasts as long, and no delisting made it.
+    """
+    return database.change_each(
+        f"""
+        INSERT INTO exclusions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (zone, network, category) DO UPDATE
+        SET reason = excluded.reason, grace = excluded.grace, excluded_at = excluded.excluded_at,
+            expires_at = excluded.expires_at
+        WHERE grace = 1 OR expires_at < ifnull(excluded.expires_at, {schema.TIME_MAX} + 1)
+        """,  # constants
+        (
+            (item.zone, str(item.network), item.category, item.reason, int(item.grace),
+             item.excluded_at, item.expires_at)
+            for item in feed
+        ),
+    )  # fmt: skip
+
+
 def unexclude(database: Database, zone: str, network: Subject, category: str) -> bool:
     """Takes an exclusion away; whether there was one."""
     return database.change(
