@@ -91,6 +91,18 @@ class Namespace:
         """The file system as the programs in there see it. Absolute links in it lead outside."""
         return Path(f"/proc/{self._first}/root")
 
+    def processes(self) -> list[int]:
+        """The processes in there, by the numbers that they have outside; the first one first."""
+        own = Path(f"/proc/{self._first}/ns/pid").readlink()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if (folder / "ns/pid").readlink() == own:
+                    found.append(int(folder.name))
+            except OSError:  # it has just ended
+                continue
+        return sorted(found)
+
     def within(self, *command: str) -> list[str]:
         """The command line that runs another one in there."""
         return ["nsenter", f"--target={self._first}", "--net", "--mount", "--pid", "--", *command]

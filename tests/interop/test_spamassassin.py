@@ -46,7 +46,9 @@ def scan(internet: Internet, client: str, domain: str = "sender.example") -> str
         f"Return-Path: <someone@{domain}>\n"
         f"{RECEIVED.format(client=client)}{MESSAGE.decode()}\nhttps://www.{domain}/\n"
     )
-    return " ".join(internet.namespace.run("spamassassin", "--test-mode", text=mail).split())
+    return " ".join(
+        internet.namespace.run("env", "HOME=/run", "spamassassin", "--test-mode", text=mail).split()
+    )
 
 
 @pytest.mark.parametrize("client", [LISTED, LISTED_IPV6])
