@@ -173,8 +173,10 @@ def integrity_finding(opened: Database) -> Finding:
 def rows_finding(config: Config, opened: Database) -> Finding:
     """How many listings there are, and which rows the server has to skip."""
     known = [(zone.origin, category.name) for zone in config.zones for category in zone.categories]
+    of_names = {zone.origin for zone in config.zones if zone.lists == "names"}
     invalid = itertools.chain(
-        listings.invalid(opened, known), exclusions.invalid_exclusions(opened, known)
+        listings.invalid(opened, known, of_names),
+        exclusions.invalid_exclusions(opened, known, of_names),
     )
     try:
         first = list(itertools.islice(invalid, PROBLEMS_SHOWN_MAX))

@@ -91,8 +91,8 @@ class Known:
 
     @property
     def listed(self) -> bool:
-        """Whether any category of any zone lists it, for good or bad."""
-        return any(verdict.listed for verdict in self.verdicts)
+        """Whether any category of any zone lists it, the lists of the good aside."""
+        return any(verdict.listed and verdict.reputation == "bad" for verdict in self.verdicts)
 
 
 def known(config: Config, database: Database, subject: Subject, now: int) -> Known:
@@ -313,11 +313,10 @@ def as_text(found: Known, now: int) -> str:
 
 
 def _saying(found: Known) -> str:
-    """The verdicts in a word. Who is listed among the good alone is not blocked by that."""
-    ways = {verdict.reputation for verdict in found.verdicts if verdict.listed}
-    if ways == {"good"}:
-        return "listed as good"
-    return "listed" if ways else "not listed"
+    """The verdicts in a word."""
+    if found.listed:
+        return "listed"
+    return "listed as good" if any(item.listed for item in found.verdicts) else "not listed"
 
 
 def _said(verdict: Verdict) -> str:
@@ -361,6 +360,9 @@ def show(subject: Subject, config_file: Path, output: report.Output) -> None:
     exit code.
     """
     config = load(config_file)
+    if not any(fits(zone, subject) for zone in config.zones):
+        kinds = " and ".join(sorted({zone.lists for zone in config.zones}))
+        raise click.UsageError(f"{subject.text}: every zone lists {kinds}")
     now = int(time.time())
     with options.reader(config) as database:
         found = known(config, database, subject, now)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -21,11 +21,13 @@ import dns.rdtypes.IN.A
 import dns.rdtypes.txtbase
 
 from dnsbl.cli import options, report
-from dnsbl.cli.scope import chosen_zone, origin
+from dnsbl.cli.scope import check_fits, chosen_zone, fits, origin
 from dnsbl.cli.verb import Verb
-from dnsbl.config import Config, Endpoint, load
+from dnsbl.config import Config, Endpoint, Reputation, ZoneConfig, load
 from dnsbl.config.dns import parse_endpoint
+from dnsbl.name import DomainNameError, Name, parse_name
 from dnsbl.network import Network, parse_address
+from dnsbl.subject import is_address_like
 
 DNS_PORT: Final = 53
 TIMEOUT_S: Final = 3.0
@@ -35,26 +37,28 @@ EXIT_UNLISTED: Final = 1
 EXIT_NO_ANSWER: Final = 2
 
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # read, not bound
-_ADDRESS_LIKE: Final = re.compile(r"[0-9.]*|.*[:/].*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A name to ask for, and the zone that it lies in."""
+    """A name to ask for, and the zone that it lies in; its reputation, where it is ours."""
 
     zone: str
     name: dns.name.Name
+    reputation: Reputation | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came of a question. ``fault`` says why nothing can be concluded; then `listed` is false.
 
-    ``ttl_s`` is how long the answer, a negative one too, may be kept; ``ms``
-    how long the A record took, in milliseconds.
+    ``reputation`` is the zone's: who is listed by a "good" one has a good one;
+    None of a zone that is not ours. ``ttl_s`` is how long the answer, a negative
+    one too, may be kept; ``ms`` how long the A record took, in milliseconds.
     """
 
     zone: str
+    reputation: Reputation | None
     name: str
     listed: bool
     rcode: str | None
@@ -96,28 +100,75 @@ class Server:
         return answer
 
 
-def address_question(address: Network, zone: str) -> Question:
+def address_question(address: Network, zone: str, reputation: Reputation | None = None) -> Question:
     """The reversed address below the zone (RFC 5782 §2.1, §2.4)."""
-    return Question(zone, dns.name.from_text(".".join((*address.reverse_labels, zone))))
+    name = dns.name.from_text(".".join((*address.reverse_labels, zone)))
+    return Question(zone, name, reputation)
 
 
-def questions(target: str, zones: list[str]) -> list[Question]:
-    """What to ask for an address, in each zone, or for a name that lies in one, as it stands.
+def name_question(name: Name, zone: str, reputation: Reputation | None = None) -> Question:
+    """The name below the zone (RFC 5782 §3). Raises click.UsageError where the two are too long."""
+    try:
+        return Question(zone, dns.name.from_text(f"{name.domain}.{zone}"), reputation)
+    except dns.exception.DNSException:
+        raise click.UsageError(f"{name} is too long to be asked below {zone}") from None
 
-    Raises NetworkError, and click.UsageError for any other name: the zones list addresses, so
-    that "not listed" would say nothing of it.
+
+def questions(target: str, zones: Sequence[ZoneConfig | str]) -> list[Question]:
+    """What to ask in each zone for an address or a name; of a name in one of them, as it stands.
+
+    Zones of ours are asked for what they list; what others list is not known.
+    Raises NetworkError for what is no address, and click.UsageError where no
+    zone could tell.
     """
-    if _ADDRESS_LIKE.fullmatch(target):
+    if is_address_like(target):
         address = parse_address(target)
-        return [address_question(address, zone) for zone in zones]
+        return [address_question(address, *zone) for zone in _asked(zones, address)]
+    inside = _as_it_stands(target, zones)
+    if inside is not None:
+        return [inside]
+    try:
+        name = parse_name(target)
+    except DomainNameError as error:
+        raise click.UsageError(f"{target!r} is neither an address nor a name: {error}") from None
+    if not name.is_exact:
+        raise click.UsageError(f"{target!r} is a wildcard; one name is needed here")
+    return [name_question(name, *zone) for zone in _asked(zones, name)]
+
+
+def _asked(
+    zones: Sequence[ZoneConfig | str], subject: Network | Name
+) -> list[tuple[str, Reputation | None]]:
+    """The zones that list such things. Raises click.UsageError where none does."""
+    found: list[tuple[str, Reputation | None]] = [
+        (zone, None) if isinstance(zone, str) else (zone.origin, zone.reputation)
+        for zone in zones
+        if isinstance(zone, str) or fits(zone, subject)
+    ]
+    if found:
+        return found
+    (first, *others) = (zone for zone in zones if not isinstance(zone, str))
+    if not others:
+        check_fits(first, subject)
+    raise click.UsageError(f"{subject.text}: every zone lists {first.lists}")
+
+
+def _as_it_stands(target: str, zones: Sequence[ZoneConfig | str]) -> Question | None:
+    """The question for a name that lies in one of the zones, the innermost of them."""
     try:
         name = dns.name.from_text(target)
-        for zone in zones:
-            if name.is_subdomain(dns.name.from_text(zone)):
-                return [Question(zone, name)]
     except (dns.exception.DNSException, UnicodeError) as error:
         raise click.UsageError(f"{target!r} is neither an address nor a name: {error}") from None
-    raise click.UsageError(f"{target!r} is neither an address nor a name in {' or '.join(zones)}")
+    found: Question | None = None
+    depth = 0
+    for zone in zones:
+        origin_text = zone if isinstance(zone, str) else zone.origin
+        above = dns.name.from_text(origin_text)
+        if name.is_subdomain(above) and len(above) > depth:
+            depth = len(above)
+            reputation = None if isinstance(zone, str) else zone.reputation
+            found = Question(origin_text, name, reputation)
+    return found
 
 
 def ask(question: Question, server: Server) -> Reply:
@@ -145,15 +196,15 @@ def ask(question: Question, server: Server) -> Reply:
         fault = f"cannot be reached: {error.strerror or error}"
     else:
         return Reply(
-            question.zone, question.name.to_text(omit_final_dot=True), bool(addresses), rcode,
-            addresses, texts, ttl_s, ms, None,
+            question.zone, question.reputation, question.name.to_text(omit_final_dot=True),
+            bool(addresses), rcode, addresses, texts, ttl_s, ms, None,
         )  # fmt: skip
     return _faulty(question, fault, round((time.perf_counter() - started) * 1000, 3), rcode)
 
 
 def _faulty(question: Question, fault: str, ms: float, rcode: str | None) -> Reply:
     name = question.name.to_text(omit_final_dot=True)
-    return Reply(question.zone, name, False, rcode, (), (), None, ms, fault)  # noqa: FBT003  # a field
+    return Reply(question.zone, question.reputation, name, False, rcode, (), (), None, ms, fault)  # noqa: FBT003  # a field
 
 
 def _texts(server: Server, name: dns.name.Name) -> tuple[str, ...]:
@@ -192,12 +243,13 @@ class EndpointType(click.ParamType[Endpoint]):
 
 
 @click.command(
-    short_help="Ask over DNS whether an address is listed.",
+    short_help="Ask over DNS whether an address or a name is listed.",
     cls=Verb,
     examples=(
         "dnsbl query 192.0.2.1",
         "dnsbl query 2001:db8::1 --tcp -o json",
         "dnsbl query 127.0.0.2 --server 192.0.2.53 --zone bl.example",
+        "dnsbl query example.com --zone names.example",
     ),
 )
 @click.argument("target", metavar="ADDRESS|NAME")
@@ -220,41 +272,51 @@ def query(
     config_file: Path,
     output: report.Output,
 ) -> None:
-    """Ask over DNS whether an address is listed, as a mail server would.
+    """Ask over DNS whether an address or a name is listed, as a mail server would.
 
-    The exit code is 0 if any zone lists it, 1 if none does, 2 if that cannot
-    be told: no answer, an error, an answer outside 127.0.0.0/8. A name has to
-    lie in a zone, and is asked as it stands.
+    Addresses are asked for in the zones that list addresses, names in those
+    that list names; a name that lies in a zone is asked as it stands. The exit
+    code is 0 if any zone lists it, 1 if none does, 2 if that cannot be told: no
+    answer, an error, an answer outside 127.0.0.0/8. To be listed among the good
+    counts only if that zone is asked by --zone.
     """
+    zones: Sequence[ZoneConfig | str]
     if zone is None or server is None:
         config = load(config_file)
         zones = _zones(config, zone)
         server = server or config.dns.listen[0]
     else:
         zones = [origin(zone)]
+    asks_one = zone is not None
     server = nearby(server)
     asked = Server(server, tcp, timeout_s)
     replies = [ask(question, asked) for question in questions(target, zones)]
-    _print(replies, server, output)
-    if any(reply.listed for reply in replies):
+    _print(replies, server, output, asks_one=asks_one)
+    if _is_listed(replies, asks_one=asks_one):
         return
     faults = [f"{reply.zone}: {server}: {reply.fault}" for reply in replies if reply.fault]
     if faults:
         report.complain(faults[0])
         raise click.exceptions.Exit(EXIT_NO_ANSWER)
-    report.complain(f"{target} is not listed")
+    good = " but among the good" if any(reply.listed for reply in replies) else ""
+    report.complain(f"{target} is not listed{good}")
     raise click.exceptions.Exit(EXIT_UNLISTED)
 
 
-def _zones(config: Config, zone: str | None) -> list[str]:
-    if zone is not None:
-        return [chosen_zone(config, zone).origin]
-    return [each.origin for each in config.zones]
+def _zones(config: Config, zone: str | None) -> list[ZoneConfig]:
+    return list(config.zones) if zone is None else [chosen_zone(config, zone)]
 
 
-def _print(replies: list[Reply], server: Endpoint, output: report.Output) -> None:
+def _is_listed(replies: list[Reply], *, asks_one: bool) -> bool:
+    """Whether it is listed: among the good only if asked for."""
+    return any(reply.listed and (asks_one or reply.reputation != "good") for reply in replies)
+
+
+def _print(
+    replies: list[Reply], server: Endpoint, output: report.Output, *, asks_one: bool
+) -> None:
     if output == "json":
-        listed = any(reply.listed for reply in replies)
+        listed = _is_listed(replies, asks_one=asks_one)
         report.print_json(
             {
                 "server": str(server),
@@ -264,7 +326,8 @@ def _print(replies: list[Reply], server: Endpoint, output: report.Output) -> Non
         )
         return
     for reply in replies:
-        state = "no verdict" if reply.fault else "listed" if reply.listed else "not listed"
+        listed_as = "listed as good" if reply.reputation == "good" else "listed"
+        state = "no verdict" if reply.fault else listed_as if reply.listed else "not listed"
         ttl = "" if reply.ttl_s is None else f", TTL {reply.ttl_s} s"
         report.say(f"{reply.name}  {state}  ({reply.rcode or 'no rcode'}{ttl}, {reply.ms:.1f} ms)")
         for address in reply.answers:

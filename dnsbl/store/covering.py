@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from typing import Literal
 
 from dnsbl.errors import DnsblError
+from dnsbl.name import Name
 from dnsbl.store.database import Database
 from dnsbl.subject import Subject, parse_canonical
 
@@ -45,20 +46,30 @@ def covering_texts(subject: Subject) -> list[str]:
     return [str(each) for each in subject.covering()]
 
 
-def faults(database: Database, table: Table, served: Collection[tuple[str, str]]) -> Iterator[str]:
+def faults(
+    database: Database,
+    table: Table,
+    served: Collection[tuple[str, str]],
+    of_names: Collection[str],
+) -> Iterator[str]:
     """A sentence for each row that cannot be served.
 
-    Either its zone and category are none of those served, or what it is about is
-    neither a network nor a name.
+    Its zone and category are none of those served, or what it is about is
+    neither a network nor a name, or is not of the kind that its zone lists:
+    names in the zones ``of_names``, networks in all others.
     """
     kind = table.removesuffix("s")
     for row in database.each(f"SELECT zone, network, category FROM {table}"):
         zone, network, category = row
         if (zone, category) in served:
             try:
-                parse_canonical(network)
+                subject = parse_canonical(network)
             except DnsblError as error:
                 yield f"{kind} {network} in {zone}: {error}"
+                continue
+            if isinstance(subject, Name) != (zone in of_names):
+                lists = "names" if zone in of_names else "addresses"
+                yield f"{kind} {network} in {zone}: the zone lists {lists}"
         else:
             yield (
                 f"{kind} {network} in {zone}: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from dnsbl.errors import DnsblError
@@ -124,11 +124,13 @@ def browse_exclusions(
         yield exclusion
 
 
-def invalid_exclusions(database: Database, known: Iterable[tuple[str, str]]) -> Iterator[str]:
+def invalid_exclusions(
+    database: Database, known: Iterable[tuple[str, str]], of_names: Collection[str] = ()
+) -> Iterator[str]:
     """A sentence for each exclusion that cannot be served, as `listings.invalid` has for those."""
     served = {*known}
     served |= {(zone, EVERY_CATEGORY) for zone, _ in served}
-    return faults(database, "exclusions", served)
+    return faults(database, "exclusions", served, of_names)
 
 
 def take_expired_exclusions(database: Database, now: int, limit: int) -> list[Exclusion]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from dnsbl.errors import DnsblError
@@ -199,13 +199,14 @@ def browse(
         yield listing
 
 
-def invalid(database: Database, known: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """A sentence for each row that cannot be served: of no known zone and category, or about
-    neither a network nor a name.
+def invalid(
+    database: Database, known: Iterable[tuple[str, str]], of_names: Collection[str] = ()
+) -> Iterator[str]:
+    """A sentence for each row that cannot be served, as `covering.faults` has it.
 
     SQL cannot keep them out, so other clients of the database can write them.
     """
-    return faults(database, "listings", set(known))
+    return faults(database, "listings", set(known), of_names)
 
 
 def count(database: Database) -> dict[tuple[str, str], int]:
