@@ -31,6 +31,7 @@ options {{
     session-keyfile none;
     qname-minimization strict;
     dnssec-validation yes;
+    deny-answer-addresses {{ 127.0.0.0/8; }} except-from {{ "bl.example"; }};
     {validate_except}
 }};
 controls {{ }};
@@ -63,7 +64,7 @@ def unbound(internet: Internet, *, told: bool) -> None:
 
 
 def named(internet: Internet, *, told: bool) -> None:
-    """BIND."""
+    """BIND, with `deny-answer-addresses` set as wary operators have it."""
     at = internet.namespace
     at.write("/etc/bind/root.hints", f". 3600 NS a.root.\na.root. 3600 A {ROOT}\n")
     flags, protocol, algorithm, *key = internet.root_key.split()[-5:]

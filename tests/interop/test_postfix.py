@@ -61,9 +61,9 @@ def smtpd(start: Callable[..., Internet]) -> Internet:
 
 @pytest.fixture(scope="module")
 def postscreen(start: Callable[..., Internet]) -> Internet:
-    """With postscreen before it, which waits for a second instead of six."""
+    """With postscreen before it, which waits for two seconds instead of six."""
     return start(
-        snippet("Postscreen", "/etc/postfix/main.cf") + "postscreen_greet_wait = 1s\n",
+        snippet("Postscreen", "/etc/postfix/main.cf") + "postscreen_greet_wait = 2s\n",
         snippet("Postscreen", MASTER),
     )
 
