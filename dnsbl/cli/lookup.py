@@ -19,7 +19,7 @@ from dnsbl.cli.entry import (
     listing_json,
     listing_row,
 )
-from dnsbl.cli.scope import built_in, fits
+from dnsbl.cli.scope import built_in, check_fits_any, fits
 from dnsbl.cli.verb import Verb
 from dnsbl.config import CategoryConfig, Config, Reputation, ZoneConfig, load
 from dnsbl.name import Name
@@ -360,9 +360,7 @@ def show(subject: Subject, config_file: Path, output: report.Output) -> None:
     exit code.
     """
     config = load(config_file)
-    if not any(fits(zone, subject) for zone in config.zones):
-        kinds = " and ".join(sorted({zone.lists for zone in config.zones}))
-        raise click.UsageError(f"{subject.text}: every zone lists {kinds}")
+    check_fits_any(config.zones, subject)
     now = int(time.time())
     with options.reader(config) as database:
         found = known(config, database, subject, now)

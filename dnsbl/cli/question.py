@@ -21,7 +21,7 @@ import dns.rdtypes.IN.A
 import dns.rdtypes.txtbase
 
 from dnsbl.cli import options, report
-from dnsbl.cli.scope import check_fits, chosen_zone, fits, origin
+from dnsbl.cli.scope import check_fits_any, chosen_zone, fits, origin
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, Endpoint, Reputation, ZoneConfig, load
 from dnsbl.config.dns import parse_endpoint
@@ -140,17 +140,14 @@ def _asked(
     zones: Sequence[ZoneConfig | str], subject: Network | Name
 ) -> list[tuple[str, Reputation | None]]:
     """The zones that list such things. Raises click.UsageError where none does."""
-    found: list[tuple[str, Reputation | None]] = [
+    ours = [zone for zone in zones if not isinstance(zone, str)]
+    if len(ours) == len(zones):
+        check_fits_any(ours, subject)
+    return [
         (zone, None) if isinstance(zone, str) else (zone.origin, zone.reputation)
         for zone in zones
         if isinstance(zone, str) or fits(zone, subject)
     ]
-    if found:
-        return found
-    (first, *others) = (zone for zone in zones if not isinstance(zone, str))
-    if not others:
-        check_fits(first, subject)
-    raise click.UsageError(f"{subject.text}: every zone lists {first.lists}")
 
 
 def _as_it_stands(target: str, zones: Sequence[ZoneConfig | str]) -> Question | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,13 +91,19 @@ def fits(zone: ZoneConfig, subject: Subject) -> bool:
 
 def check_fits(zone: ZoneConfig, subject: Subject) -> None:
     """Raises click.UsageError for a name in a zone of addresses, or the other way round."""
-    if fits(zone, subject):
+    check_fits_any([zone], subject)
+
+
+def check_fits_any(zones: Sequence[ZoneConfig], subject: Subject) -> None:
+    """Raises click.UsageError where none of the zones (there are some) lists such things."""
+    if any(fits(zone, subject) for zone in zones):
         return
     if isinstance(subject, Name):
         kind = "a name"
     else:
         kind = "an address" if subject.is_address else "a network"
-    raise click.UsageError(f"{subject.text} is {kind}, and {zone.origin} lists {zone.lists}")
+    where = zones[0].origin if len(zones) == 1 else "every zone"
+    raise click.UsageError(f"{subject.text} is {kind}, and {where} lists {zones[0].lists}")
 
 
 def built_in(zone: ZoneConfig, subject: Subject) -> frozenset[str] | None:

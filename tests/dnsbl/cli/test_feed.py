@@ -88,7 +88,7 @@ def test_import_prints_json(run_json: Callable[..., Any], mixed: Path) -> None:
     ]
     assert summary == {
         "file": str(mixed), "zone": "bl.example", "category": "spam", "read": 4, "changed": 4,
-        "unchanged": 0, "in_grace": 0, "bad": 3,
+        "unchanged": 0, "in_grace": 0, "excluded": 0, "bad": 3,
     }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ def test_list_is_an_array_for_programs(
     assert run_json("list")[0] == {
         "zone": "bl.example", "network": "192.0.2.1/32", "category": "spam", "reason": "1e5",
         "source": "trap", "evidence": "seen", "listed_at": 1_000_000_000, "expires_at": None,
+        "text": "",
     }  # fmt: skip
     assert len(text.splitlines()) == 2 + 3
 

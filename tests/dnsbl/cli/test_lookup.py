@@ -55,13 +55,13 @@ def test_show_tells_the_verdict_of_each_category_and_what_decides(
     assert known["listed"] is True
     assert known["verdicts"] == [
         {
-            "zone": "bl.example", "category": "spam", "listed": False, "answer": None,
-            "delist": "self", "built_in": False,
+            "zone": "bl.example", "reputation": "bad", "category": "spam", "listed": False,
+            "answer": None, "delist": "self", "built_in": False,
             "decided_by": {"kind": "exclusion", "network": "192.0.2.1/32", "expires_at": None},
         },
         {
-            "zone": "bl.example", "category": "policy", "listed": True, "answer": "127.0.0.10",
-            "delist": "never", "built_in": False,
+            "zone": "bl.example", "reputation": "bad", "category": "policy", "listed": True,
+            "answer": "127.0.0.10", "delist": "never", "built_in": False,
             "decided_by": {
                 "kind": "listing", "network": "192.0.2.0/24", "expires_at": 4_000_000_000,
             },
@@ -81,10 +81,11 @@ def test_show_of_an_address_that_nobody_knows_is_exit_code_0(
     assert known.pop("at") == pytest.approx(time.time(), abs=60)
     assert known == {
         "address": "2001:db8::1",
+        "name": None,
         "listed": False,
         "verdicts": [
-            {"zone": "bl.example", "category": "spam", "listed": False, "answer": None,
-             "delist": "self", "built_in": False, "decided_by": None},
+            {"zone": "bl.example", "reputation": "bad", "category": "spam", "listed": False,
+             "answer": None, "delist": "self", "built_in": False, "decided_by": None},
         ],
         "listings": [], "exclusions": [], "requests": [], "history": [],
     }  # fmt: skip
@@ -97,7 +98,7 @@ def test_show_lists_all_that_covers_the_address(
     run_json: Callable[..., Any], database: Database
 ) -> None:
     """The most specific first, with every detail, expired ones and other zones' among them."""
-    one = Listing("bl.example", parse("192.0.2.0/24"), "spam", "r", "s", "e", 5, 6)
+    one = Listing("bl.example", parse("192.0.2.0/24"), "spam", "r", "s", "e", 5, 6, "t")
     other = Listing("old.example", parse("192.0.2.0/25"), "bad", listed_at=7)
     exclusion = Exclusion("bl.example", parse("192.0.0.0/16"), "", "why", True, 8, 9)  # noqa: FBT003
     for listing in (one, other, Listing("bl.example", parse("192.0.2.2"), "spam")):
@@ -109,9 +110,9 @@ def test_show_lists_all_that_covers_the_address(
     assert known["listed"] is False
     assert known["listings"] == [
         {"zone": "old.example", "network": "192.0.2.0/25", "category": "bad", "reason": "",
-         "source": "", "evidence": "", "listed_at": 7, "expires_at": None},
+         "source": "", "evidence": "", "listed_at": 7, "expires_at": None, "text": ""},
         {"zone": "bl.example", "network": "192.0.2.0/24", "category": "spam", "reason": "r",
-         "source": "s", "evidence": "e", "listed_at": 5, "expires_at": 6},
+         "source": "s", "evidence": "e", "listed_at": 5, "expires_at": 6, "text": "t"},
     ]  # fmt: skip
     assert known["exclusions"] == [
         {"zone": "bl.example", "network": "192.0.0.0/16", "category": None, "reason": "why",
@@ -264,7 +265,9 @@ def test_what_a_terminal_would_act_on_is_escaped(
     ("arguments", "sentence"),
     [
         (("192.0.2.0/24",), "is a network; one address is needed here"),
-        (("example.com",), "is not an IPv4 or IPv6 address"),
+        (("example.com",), "example.com is a name, and bl.example lists addresses"),
+        (("*.example.com",), "is a wildcard; one name is needed here"),
+        (("example com",), "is not a domain name"),
         ((), "Missing argument"),
         (("192.0.2.1", "-o", "xml"), "'xml' is not one of"),
     ],

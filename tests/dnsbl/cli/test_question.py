@@ -64,8 +64,8 @@ def test_query_prints_json(ask: Callable[..., Any], oracle: Oracle) -> None:
         "server": f"127.0.0.1:{oracle.port}",
         "listed": True,
         "replies": [
-            {"zone": "bl.example", "name": NAME, "listed": True, "rcode": "NOERROR",
-             "answers": ["127.0.0.2"], "texts": ["spam"], "ttl_s": 300, "fault": None},
+            {"zone": "bl.example", "reputation": "bad", "name": NAME, "listed": True,
+             "rcode": "NOERROR", "answers": ["127.0.0.2"], "texts": ["spam"], "ttl_s": 300, "fault": None},
         ],
     }  # fmt: skip
 
@@ -279,8 +279,10 @@ def test_a_text_that_a_terminal_would_act_on_is_escaped(
         (("",), "is not an IPv4 or IPv6 address"),
         (("a..b",), "neither an address nor a name"),
         (("x" * 64,), "neither an address nor a name"),
-        (("foo.bar",), "'foo.bar' is neither an address nor a name in bl.example (see"),
-        (("localhost",), "neither an address nor a name in bl.example"),
+        (("foo.bar",), "foo.bar is a name, and bl.example lists addresses (see"),
+        (("localhost",), "localhost is a name, and bl.example lists addresses (see"),
+        (("*.foo.bar",), "'*.foo.bar' is a wildcard; one name is needed here"),
+        (("foo bar",), "neither an address nor a name"),
         (("192.0.2.1", "--server", "localhost"), "is not an address with a port"),
         (("192.0.2.1", "--server", "127.0.0.1:0"), "is not an address with a port"),
         (("192.0.2.1", "--timeout", "0"), "0.05<=x<=60"),

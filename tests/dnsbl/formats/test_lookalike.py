@@ -32,8 +32,8 @@ def zipped() -> bytes:
         ("192.0.2.1\n".encode("utf-16"), "UTF-16 text; convert it to UTF-8 first"),
         (b"<!DOCTYPE html>", "HTML or XML; it may be an error page in the feed's place"),
         (b"\xef\xbb\xbf\r\n <html>", "HTML or XML; it may be an error page in the feed's place"),
-        (b'{"cidr": "192.0.2.0/24"}', "JSON; a feed has one address or network a line"),
-        (b'["192.0.2.1"]', "JSON; a feed has one address or network a line"),
+        (b'{"cidr": "192.0.2.0/24"}', "JSON; a feed has one address, network or name a line"),
+        (b'["192.0.2.1"]', "JSON; a feed has one address, network or name a line"),
     ],
 )
 def test_known_kinds_are_named_with_what_to_do(octets: bytes, expected: str) -> None:
