@@ -14,7 +14,7 @@ from typing import Final
 
 from api.client_address import shortened
 from api.pages import Pages, brand, contact_of
-from api.portal.findings import Finding, asks_operator
+from api.portal.findings import Finding, asks_operator, zones_that
 from dnsbl.config import Config
 from dnsbl.network import parse
 from dnsbl.store.outbox import Mail
@@ -42,7 +42,8 @@ def compose(
 
     Lines hold at most 78 characters, but for a link that is longer by itself.
     """
-    zones = list(dict.fromkeys(finding.zone for finding in findings)) or list(config.zones)
+    zones = list(dict.fromkeys(finding.zone for finding in findings))
+    zones = zones or zones_that(config, "bad") or list(config.zones)
     lists = _lists([zone.origin for zone in zones])
     asks = asks_operator(findings)
     act = "your request to delist" if asks else "the delisting of"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.config import CategoryConfig, Config, ZoneConfig
+from dnsbl.config import CategoryConfig, Config, Reputation, ZoneConfig
 from dnsbl.network import IPV4, Network
 from dnsbl.store import journal, listings
 from dnsbl.store.database import Database
@@ -23,7 +23,7 @@ _TEST_ENTRY: Final = ipaddress.IPv4Address("127.0.0.2")  # RFC 5782 §5
 class Finding:
     """A listing that decides for the address, with its zone and category.
 
-    ``text`` is what the zone's TXT record says. ``exact``: it lists this very
+    ``text`` is what the zone's TXT record says of it. ``exact``: it lists this very
     address, rather than a network around it.
     """
 
@@ -48,16 +48,39 @@ class Finding:
         return self.category.delist != "never" and not self.at_once
 
 
+def zones_that(config: Config, reputation: Reputation) -> list[ZoneConfig]:
+    """The zones of that reputation that have listings of addresses.
+
+    Those that only include others have none, and nobody asks here about names.
+    """
+    return [
+        zone
+        for zone in config.zones
+        if zone.reputation == reputation and zone.lists == "addresses" and zone.categories
+    ]
+
+
 def find(database: Database, config: Config, address: Network, now: float) -> list[Finding]:
-    """What lists the address, in the order of the configuration; what nothing serves is left out.
+    """What blocks the address, in the order of the configuration; what nothing serves is left out.
 
     A listing in a zone or a category that the configuration lacks is not served
-    either.
+    either. To be listed among the good blocks nobody, and needs no removal.
     """
+    return _find(database, zones_that(config, "bad"), address, now)
+
+
+def find_good(database: Database, config: Config, address: Network, now: float) -> list[Finding]:
+    """What lists the address among the good, as `find` has the others."""
+    return _find(database, zones_that(config, "good"), address, now)
+
+
+def _find(
+    database: Database, zones: Iterable[ZoneConfig], address: Network, now: float
+) -> list[Finding]:
     covering = listings.covering(database, address)
     excluded = covering_exclusions(database, address)
     found: list[Finding] = []
-    for zone in config.zones:
+    for zone in zones:
         entries = [item.entry for item in covering if item.zone == zone.origin]
         entries += [item.entry for item in excluded if item.zone == zone.origin]
         decided = decide(sorted(entries, key=lambda entry: entry.precedence), now)
@@ -70,7 +93,7 @@ def find(database: Database, config: Config, address: Network, now: float) -> li
                 if (item.zone, item.network, item.category)
                 == (zone.origin, entry.network, category.name)
             )
-            text = category.text.replace("$", address.address_text)
+            text = (listing.text or category.text).replace("$", address.address_text)
             found.append(Finding(zone, category, listing, text, entry.network == address))
     return found
 
@@ -105,5 +128,8 @@ def is_test_entry(config: Config, address: Network) -> bool:
         return False
     tested = ipaddress.IPv4Address(address.bits)
     return tested == _TEST_ENTRY or any(
-        category.answer == tested for zone in config.zones for category in zone.categories
+        category.answer == tested
+        for zone in config.zones
+        if zone.lists == "addresses"
+        for category in zone.categories
     )

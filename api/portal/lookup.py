@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from api.client_address import client_network
-from api.portal.findings import Finding, asks_operator, find, is_test_entry, last_changes
+from api.portal.findings import (
+    Finding,
+    asks_operator,
+    find,
+    find_good,
+    is_test_entry,
+    last_changes,
+)
 from api.services import SERVICES, Services
 from dnsbl.config import Config, ZoneConfig
 from dnsbl.network import Network, NetworkError, parse_address
@@ -20,11 +27,15 @@ _SHOWN_CHARS_MAX = 60  # and in a sentence
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is known of an address. ``changed_at`` stands beside each finding, None if unknown."""
+    """What is known of an address. ``changed_at`` stands beside each finding, None if unknown.
+
+    ``good`` are the findings of lists of the good, which block nothing.
+    """
 
     address: Network
     findings: list[tuple[Finding, int | None]]
     is_test_entry: bool
+    good: list[Finding] = field(default_factory=list)
 
     @property
     def asks_operator(self) -> bool:
@@ -98,7 +109,10 @@ def look_up(database: Database, config: Config, address: Network, now: float) ->
         listing = finding.listing
         key = (listing.zone, str(listing.network), listing.category)
         findings.append((finding, changed.get(key)))
-    return Look(address, findings, is_test_entry(config, address))
+    return Look(
+        address, findings, is_test_entry(config, address),
+        find_good(database, config, address, now),
+    )  # fmt: skip
 
 
 def form_page(

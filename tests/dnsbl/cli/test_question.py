@@ -65,7 +65,8 @@ def test_query_prints_json(ask: Callable[..., Any], oracle: Oracle) -> None:
         "listed": True,
         "replies": [
             {"zone": "bl.example", "reputation": "bad", "name": NAME, "listed": True,
-             "rcode": "NOERROR", "answers": ["127.0.0.2"], "texts": ["spam"], "ttl_s": 300, "fault": None},
+             "rcode": "NOERROR", "answers": ["127.0.0.2"], "texts": ["spam"], "ttl_s": 300,
+             "fault": None},
         ],
     }  # fmt: skip
 
