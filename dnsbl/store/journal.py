@@ -203,8 +203,11 @@ def _chunk(
     row = database.row(
         f"""
         SELECT CAST(group_concat(
-                   {network} || char(9) || {category} || char(9) || ifnull(expires_at, '')
-                   || char(9) || {text}, char(10)
+                   {network} || char(9) || {category} || CASE
+                       WHEN text <> '' THEN char(9) || ifnull(expires_at, '') || char(9) || {text}
+                       WHEN expires_at IS NULL THEN char(9, 9)  -- most often; each || has its price
+                       ELSE char(9) || expires_at || char(9)
+                   END, char(10)
                ) AS BLOB), count(*)
         FROM (SELECT network, category, expires_at, {_TEXTS[kind]} AS text
               {_BEYOND.format(table=table)} LIMIT ?)
