@@ -230,3 +230,28 @@ def test_reserved_ranges_are_the_reserved_networks() -> None:
         for bits in (first, last):
             assert reserved_name(parse(".".join(map(str, bits.to_bytes(4, "big")))))
     assert not any(first <= 0xC0000201 <= last for first, last in ranges)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "*.", ".", "!", "!*."]),
+            st.lists(st.text("ab-_1", min_size=1, max_size=3), min_size=2, max_size=4),
+        ),
+        max_size=30,
+    )
+)
+def test_names_come_in_the_order_of_their_texts(
+    held: list[tuple[str, list[str]]],
+) -> None:
+    """Whatever their form; what is excluded stands apart, in the order of its lines."""
+    lines = [prefix + ".".join((*labels, "x")) for prefix, labels in held]
+    harvested = Harvest(force=False, lists="names")
+    for _ in harvested.bring_in(io.BytesIO("\n".join(lines).encode()), pytest.fail):
+        pass
+    texts = [text for _, array in harvested.batches(4) for text in json.loads(array)]
+
+    assert texts == sorted(line for line in lines if line[0] != "!")
+    assert [str(name) for name in harvested.excluded] == [
+        line[1:] for line in lines if line[0] == "!"
+    ]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsbl.formats.plain import LINE_OCTETS_MAX, BadLine, Line, read
+from dnsbl.formats.plain import LINE_OCTETS_MAX, BadLine, Line, read, unlistable
+from dnsbl.name import parse_name
 from dnsbl.network import parse
 
 FAULT_CHARS_MAX = 160  # what a person takes in at a glance, whatever the octets are
@@ -153,3 +154,67 @@ def test_every_address_comes_back(written: list[tuple[str, str, str]]) -> None:
     assert [line.network for line in lines(octets) if isinstance(line, Line)] == [
         parse(address) for address, _, _ in written
     ]
+
+
+# Lists of names.
+
+
+def names(octets: bytes) -> list[Line | BadLine]:
+    """What a feed of names of these octets says."""
+    return list(read(io.BytesIO(octets), "names"))
+
+
+@pytest.mark.parametrize(
+    ("octets", "name", "excludes"),
+    [
+        (b"example.com", "example.com", False),
+        (b"  Example.COM.  \r\n", "example.com", False),
+        (b"*.example.com\n", "*.example.com", False),
+        (b".example.com # why\n", ".example.com", False),
+        (b"example.com;x\n", "example.com", False),
+        (b"example.com,3\n", "example.com", False),
+        (b"example.com :2:of its own\n", "example.com", False),
+        (b"\xef\xbb\xbfexample.com\n", "example.com", False),
+        (b"!example.com\n", "example.com", True),
+        (b"!*.example.com\n", "*.example.com", True),
+        (b"test\n", "test", False),
+        (b"example.com - 7\n", "example.com", False),
+    ],
+)
+def test_a_line_names_a_name(octets: bytes, name: str, excludes: bool) -> None:  # noqa: FBT001
+    """In each of its forms, with columns and comments; after an exclamation mark an exclusion."""
+    assert names(octets) == [Line(1, parse_name(name), excludes)]
+
+
+@pytest.mark.parametrize(
+    ("octets", "fault"),
+    [
+        (b"192.0.2.1\n", "it ends in a number, as addresses do"),
+        (b"0.0.0.0 example.com\n", "it ends in a number, as addresses do"),
+        (b"||example.com^\n", "the label '||example' is not"),
+        (b"! example.com\n", "it would be every name there is"),
+        (b":127.0.0.2:x\n", "is not a domain name"),
+        (b"$SOA 1\n", "the label '$SOA' is not"),
+        (b".\n", "it would be every name there is"),
+        (b",x\n", "there is no name before the first comma"),
+        (b"b\xc3\xbccher.example\n", "is not a name: it is no plain text, or not in ASCII"),
+        (b"a\0b\n", "is not a name"),
+        (b"a" * 5000, "longer than 4096 octets"),
+    ],
+)
+def test_a_line_that_names_no_name_is_bad(octets: bytes, fault: str) -> None:
+    """Said in a sentence that a terminal can show."""
+    [bad] = names(octets)
+
+    assert isinstance(bad, BadLine)
+    assert fault in bad.fault
+    assert bad.fault.isprintable()
+    assert len(bad.fault) < FAULT_CHARS_MAX
+
+
+def test_all_below_a_top_level_domain_is_listed_only_if_meant() -> None:
+    """An exclusion of it harms nobody."""
+    lines = [line for line in names(b"*.com\n.zip\n!*.com\ncom\n") if isinstance(line, Line)]
+
+    assert [unlistable(line, force=False) is None for line in lines] == [False, False, True, True]
+    assert all(unlistable(line, force=True) is None for line in lines)
