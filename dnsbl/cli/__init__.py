@@ -5,7 +5,7 @@
 ``exclusion``  exclude
 ``key``        key add, list, change, revoke
 ``feed``       import
-``lookup``     show: everything known of an address
+``lookup``     show: everything known of an address or a name
 ``inventory``  list
 ``question``   query: asks over DNS, as a mail server would
 ``top``        top: what the server does just now

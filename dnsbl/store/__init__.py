@@ -5,6 +5,7 @@ A change's path, in order:
 ``database``    opens it: for the one writer at a time, or read-only
 ``schema``      numbered migrations: the tables, and the ``triggers`` that write the journal;
                 ``version`` tells without them which a database has
+``widening``    how an old database learnt names and texts, in place
 ``listings``    what is listed, and ``exclusions`` from it; ``covering`` finds both by address
 ``bulk``        what a large feed lists, set by set
 ``journal``     the ordered log of both, which the DNS process follows

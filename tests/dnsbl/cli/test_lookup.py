@@ -11,7 +11,7 @@ import pytest
 from house import ZONE_TEXT, House
 
 from dnsbl.cli import options
-from dnsbl.cli.lookup import HISTORY_LINES_MAX
+from dnsbl.cli.knowledge import HISTORY_LINES_MAX
 from dnsbl.network import parse
 from dnsbl.store import audit, listings, requests
 from dnsbl.store.audit import Act
