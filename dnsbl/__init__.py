@@ -11,5 +11,6 @@ A query's way, in order:
 What the radix holds comes from ``store``, the SQLite database that is the only
 truth: ``zone.follow`` reads its journal and applies what is new. ``verdict`` is
 the rule by which covering entries decide, ``network`` the prefix value,
+``name`` the value of a domain with its wildcards, ``subject`` either of them,
 ``config`` the operator's files, ``cli`` the operator's commands.
 """
