@@ -122,7 +122,7 @@ def parse(text: str) -> Network:
     if bits >> drop << drop != bits:
         meant = Network(family, bits >> drop << drop, length)
         raise NetworkError(f"{text!r} has host bits set; did you mean {meant}?")
-    return _unmapped(Network(family, bits, length))
+    return unmapped(Network(family, bits, length))
 
 
 def parse_address(text: str) -> Network:
@@ -165,7 +165,8 @@ def _parse_address(address_text: str, whole: str) -> tuple[Family, int]:
         raise NetworkError(f"{whole!r} is not an IPv4 or IPv6 address or network") from None
 
 
-def _unmapped(network: Network) -> Network:
+def unmapped(network: Network) -> Network:
+    """An IPv4 network where it is one in IPv6 clothes, else itself."""
     if (
         network.family == IPV6
         and network.length >= _MAPPED_PREFIX_LENGTH

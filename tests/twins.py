@@ -20,7 +20,7 @@ from dnsbl.server.counters import Counters
 from dnsbl.server.respond import Responder
 from dnsbl.zone.fast import fast_paths
 from dnsbl.zone.twin import AnyRadix
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 RADIXES = ("pure", "compiled")
 SERVERS = RADIXES

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import click
 
 from dnsbl.config import CategoryConfig, Config, ZoneConfig
-from dnsbl.config.zones import TEST_NAMES
 from dnsbl.name import Name
 from dnsbl.store import journal
 from dnsbl.store.database import Database
 from dnsbl.subject import Subject
-from dnsbl.zone.zone import NEVER_LISTED, Zone
-
-_TEST_NAME: Final = "test"  # RFC 5782 §5: listed, and "invalid" is not
+from dnsbl.zone.builtin import NEVER_LISTED, test_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +109,9 @@ def built_in(zone: ZoneConfig, subject: Subject) -> frozenset[str] | None:
     """
     if not fits(zone, subject):
         return None
-    if isinstance(subject, Name):
-        if not subject.is_exact or subject.domain not in TEST_NAMES:
-            return None
-        is_listed = subject.domain == _TEST_NAME
-        return frozenset(item.name for item in zone.categories if is_listed)
-    if subject == NEVER_LISTED:
+    if subject in NEVER_LISTED:
         return frozenset()
-    # A zone without any data still knows its test entries; they never expire.
-    return frozenset(Zone(zone).decide(subject, 0)) or None
+    return frozenset(test_entries(zone).get(subject, ())) or None
 
 
 def is_built_in(zone: ZoneConfig, subject: Subject) -> bool:

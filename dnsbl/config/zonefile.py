@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
+from dnsbl.config.access import EVERYBODY, AccessConfig, read_access
 from dnsbl.config.apex import NO_RECORDS, ApexConfig, HostConfig, read_apex, read_hosts
 from dnsbl.config.category import (
     ADDRESS_CHARS_MAX,
@@ -35,7 +36,7 @@ class ZoneConfig:
     ``lists`` is what is asked about: reversed addresses (RFC 5782 §2.1) or names
     (§3). A zone of ``reputation`` "good" is an allow-list. ``include`` are
     origins whose listings answer here too, beside the zone's own categories, of
-    which it then may have none.
+    which it then may have none. ``access`` and ``keys`` say who may ask.
     """
 
     origin: str
@@ -49,6 +50,7 @@ class ZoneConfig:
     include: tuple[str, ...] = ()
     apex: ApexConfig = NO_RECORDS
     hosts: tuple[HostConfig, ...] = ()
+    access: AccessConfig = EVERYBODY
     keys: KeysConfig = NO_KEYS
 
     def category(self, name: str) -> CategoryConfig | None:
@@ -83,6 +85,7 @@ def read_zone(file: Path, public_url: str) -> ZoneConfig:
         include=_read_include(table, origin),
         apex=read_apex(table.table("apex")),
         hosts=read_hosts(table.table("hosts"), origin),
+        access=read_access(table.table("access")),
         keys=read_keys(table.table("keys"), origin),
     )
     least = 0 if zone.include else 1

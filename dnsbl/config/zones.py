@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from dnsbl.config.keys import may_be_key
 from dnsbl.config.toml import ConfigError
 from dnsbl.config.zonefile import CATEGORIES_MAX, ZoneConfig, read_zone
 
@@ -69,6 +70,10 @@ def _check_sublist(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfi
         raise ConfigError(
             f"{file}: origin: {label!r} stands right before {above.origin}, where a sublist has "
             "two or more characters that are not all digits (RFC 5782 §2.3)"
+        )
+    if above.keys.mode != "off" and may_be_key(label.encode()):
+        raise ConfigError(
+            f"{file}: origin: {label!r} looks like a key, with which {above.origin} is asked"
         )
     if above.lists == "names" and label in TEST_NAMES:
         raise ConfigError(

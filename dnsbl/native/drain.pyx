@@ -9,13 +9,19 @@ Every datagram ends as answered, declined or dropped, and each drop is counted.
 """
 
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 from dnsbl.native.answer cimport (
-    ANSWERED, DECLINED, DROPPED_RESPONSE, DROPPED_SHORT, REPLY_OCTETS_MAX, TRUNCATED, TYPE_SLOTS,
-    Answerer, Query, prefetch_first, prefetch_second, type_slot,
+    ANSWERED, DECLINED, DROPPED_IGNORED, DROPPED_LIMITED, DROPPED_RESPONSE, DROPPED_SHORT,
+    TRUNCATED, TYPE_SLOTS, Answerer, Client, Query, Reply, prefetch_first, prefetch_second,
+    type_slot,
 )
+from dnsbl.native.bits cimport lowest_bit
+from dnsbl.native.plan cimport Plan
+from dnsbl.native.values cimport CATEGORIES_MAX
+from dnsbl.native.wire cimport REPLY_OCTETS_MAX
 
 from dnsbl.native.answer import TYPES
 
@@ -34,6 +40,21 @@ cdef extern from * nogil:
         struct cmsghdr header;
         char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
     };
+
+    /* The octets of who sent a message, and how many: an IPv4-mapped address is an IPv4 one. */
+    static unsigned int dnsbl_client(const struct sockaddr_in6 *from, unsigned char *address) {
+        static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+        if (from->sin6_family == AF_INET) {
+            __builtin_memcpy(address, &((const struct sockaddr_in *)from)->sin_addr, 4);
+            return 4;
+        }
+        if (__builtin_memcmp(&from->sin6_addr, mapped, sizeof mapped) == 0) {
+            __builtin_memcpy(address, (const unsigned char *)&from->sin6_addr + sizeof mapped, 4);
+            return 4;
+        }
+        __builtin_memcpy(address, &from->sin6_addr, 16);
+        return 16;
+    }
 
     /* The reply leaves from the address that was asked, by the interface that routing chooses
        (IPv4) or that it came by (IPv6: link-local addresses mean nothing without). */
@@ -83,6 +104,7 @@ cdef extern from * nogil:
     int MSG_WAITFORONE
     int MSG_TRUNC
     void dnsbl_turn_round(msghdr* message)
+    unsigned int dnsbl_client(const sockaddr_in6* sender, uint8_t* address)
 
 BATCH_MESSAGES_MAX = 64
 
@@ -93,6 +115,8 @@ cdef enum:
     TURN_NS = 2_000_000           # then timers, TCP and the follower have their turn
     MESSAGE_OCTETS_MAX = 4096     # no query is so long: one over it is dropped, and counted
     RCODES = 2                    # NOERROR, NXDOMAIN
+    SEEN = 64                     # observations kept until they are asked for; more are passed over
+    SEEN_OCTETS_MAX = 512         # of an observed message; a longer one is passed over
 
 cdef struct Buffers:
     mmsghdr received[BATCH]
@@ -104,11 +128,32 @@ cdef struct Buffers:
     Query queries[BATCH]
     uint8_t fates[BATCH]
     uint8_t messages[BATCH][MESSAGE_OCTETS_MAX]
-    uint8_t replies[BATCH][REPLY_OCTETS_MAX]
+    Reply replies[BATCH]
+
+cdef struct ZoneCounts:
+    uint64_t replies[TYPE_SLOTS][RCODES]
+    uint64_t hits                 # replies that list
+    uint64_t listed[CATEGORIES_MAX]
+
+cdef struct Seen:                 # a message that is told to whoever watches, and its reply
+    Client client
+    uint16_t message_size
+    uint16_t reply_size           # 0: none
+    uint8_t message[SEEN_OCTETS_MAX]
+    uint8_t reply[REPLY_OCTETS_MAX]
+
+cdef struct Watch:
+    unsigned int listed_every     # one of so many answers that list is told, 0: none
+    unsigned int other_every      # one of so many others
+    uint64_t chance               # the state of a xorshift generator
+    unsigned int count
+    Seen seen[SEEN]
 
 cdef struct Counts:
-    uint64_t replies[TYPE_SLOTS][RCODES]
     uint64_t truncated
+    uint64_t ignored
+    uint64_t limited
+    uint64_t slipped
     uint64_t short_
     uint64_t response
     uint64_t oversized
@@ -140,6 +185,8 @@ cdef class Drain:
     cdef bint _shares              # the processors with other workers
     cdef Buffers* _buffers
     cdef Counts _counts
+    cdef ZoneCounts* _zones        # by the answerer's plans
+    cdef Watch* _watch             # NULL while nobody watches
     cdef int64_t _ended            # when the last run did
     cdef unsigned int _left_count
     cdef uint8_t _left[BATCH]      # the places of those declined in the batch at hand
@@ -150,7 +197,8 @@ cdef class Drain:
         if reader >= answerer.gate.readers:
             raise ValueError("the gate has no such reader")
         self._buffers = <Buffers*>calloc(1, sizeof(Buffers))
-        if self._buffers == NULL:
+        self._zones = <ZoneCounts*>calloc(answerer.count + 1, sizeof(ZoneCounts))
+        if self._buffers == NULL or self._zones == NULL:
             raise MemoryError
         self._file = file
         self._answerer = answerer
@@ -170,6 +218,8 @@ cdef class Drain:
 
     def __dealloc__(self):
         free(self._buffers)
+        free(self._zones)
+        free(self._watch)
 
     def run(self, unsigned int batches_max) -> tuple:
         """Answers what waits at the socket, so many batches at most, until one leaves something.
@@ -210,11 +260,11 @@ cdef class Drain:
         """One batch; how many messages were in it."""
         cdef Buffers* buffers = self._buffers
         cdef int received, more
-        cdef unsigned int place, count = 0, rcode = 0
-        cdef size_t size
+        cdef unsigned int place, count = 0
         cdef timespec time
         cdef double now
-        cdef Query* query
+        cdef Query* query = NULL
+        cdef Reply* reply
         self._left_count = 0
         for place in range(BATCH):
             buffers.received[place].msg_hdr.msg_namelen = sizeof(sockaddr_in6)
@@ -247,6 +297,7 @@ cdef class Drain:
                 buffers.fates[place] = DROPPED_SHORT
                 continue
             query = &buffers.queries[place]
+            query.client.octets = dnsbl_client(&buffers.clients[place], query.client.address)
             buffers.fates[place] = self._answerer.read(
                 buffers.messages[place], buffers.received[place].msg_len, query
             )
@@ -254,29 +305,75 @@ cdef class Drain:
                 prefetch_first(query)
             elif buffers.fates[place] == DROPPED_SHORT:
                 self._counts.short_ += 1
-            elif buffers.fates[place] == DROPPED_RESPONSE:
-                self._counts.response += 1
         for place in range(<unsigned int>received):
             if buffers.fates[place] == ANSWERED:
                 prefetch_second(&buffers.queries[place])
         for place in range(<unsigned int>received):
+            reply = &buffers.replies[place]
             if buffers.fates[place] == ANSWERED:
                 query = &buffers.queries[place]
-                buffers.fates[place] = self._answerer.answer(
-                    query, now, buffers.replies[place], &size, &rcode
-                )
+                buffers.fates[place] = self._answerer.answer(query, now, reply)
             if buffers.fates[place] == DECLINED:
                 self._left[self._left_count] = <uint8_t>place
                 self._left_count += 1
-            elif buffers.fates[place] == ANSWERED or buffers.fates[place] == TRUNCATED:
-                self._counts.replies[type_slot(query.qtype)][rcode != 0] += 1
-                self._counts.truncated += buffers.fates[place] == TRUNCATED
-                self._address(count, place, buffers.replies[place], size)
+                continue
+            if buffers.fates[place] == ANSWERED or buffers.fates[place] == TRUNCATED:
+                self._count(query, reply, buffers.fates[place] == TRUNCATED)
+                self._address(count, place, reply.data, reply.size)
                 count += 1
+            elif buffers.fates[place] == DROPPED_RESPONSE:
+                self._counts.response += 1
+            elif buffers.fates[place] == DROPPED_IGNORED:
+                self._counts.ignored += 1
+            elif buffers.fates[place] == DROPPED_LIMITED:
+                self._counts.limited += 1
+            if self._watch != NULL:
+                self._note(place)
         self._answerer.gate.leave(self._reader)
         self._counts.declined += self._left_count
         self._send(count)
         return received
+
+    cdef void _count(self, const Query* query, const Reply* reply, bint truncated) noexcept nogil:
+        cdef ZoneCounts* counts = &self._zones[query.plan - self._answerer.plans]
+        cdef uint64_t listed = reply.listed
+        counts.replies[type_slot(query.qtype)][reply.rcode != 0] += 1
+        self._counts.truncated += truncated
+        counts.hits += listed != 0
+        while listed:
+            counts.listed[lowest_bit(listed)] += 1
+            listed &= listed - 1
+
+    cdef void _note(self, unsigned int place) noexcept nogil:
+        """Keeps a sample of messages and replies for whoever watches."""
+        cdef Buffers* buffers = self._buffers
+        cdef Watch* watch = self._watch
+        cdef uint8_t fate = buffers.fates[place]
+        cdef bint replied = fate == ANSWERED or fate == TRUNCATED
+        cdef size_t size = buffers.received[place].msg_len
+        cdef unsigned int every
+        cdef Seen* seen
+        if not replied and fate != DROPPED_IGNORED and fate != DROPPED_LIMITED:
+            return
+        every = (watch.listed_every if replied and buffers.replies[place].listed
+                 else watch.other_every)
+        if every == 0:
+            return
+        # By chance rather than each so manieth: clients ask in turns of their own.
+        watch.chance ^= watch.chance << 13
+        watch.chance ^= watch.chance >> 7
+        watch.chance ^= watch.chance << 17
+        if watch.chance % every:
+            return
+        if watch.count == SEEN or size > SEEN_OCTETS_MAX:
+            return
+        seen = &watch.seen[watch.count]
+        watch.count += 1
+        seen.client = buffers.queries[place].client
+        seen.message_size = <uint16_t>size
+        memcpy(seen.message, buffers.messages[place], size)
+        seen.reply_size = <uint16_t>buffers.replies[place].size if replied else 0
+        memcpy(seen.reply, buffers.replies[place].data, seen.reply_size)
 
     cdef void _address(self, unsigned int count, unsigned int place, void* reply,
                        size_t size) noexcept nogil:
@@ -311,6 +408,13 @@ cdef class Drain:
         cdef unsigned int place = self._left[index]
         return self._buffers.messages[place][: self._buffers.received[place].msg_len]
 
+    def client(self, unsigned int index) -> bytes:
+        """The address of who sent that message, 4 or 16 octets."""
+        if index >= self._left_count:
+            raise IndexError(index)
+        cdef Client* client = &self._buffers.queries[self._left[index]].client
+        return client.address[: client.octets]
+
     def reply(self, unsigned int index, const uint8_t[::1] reply not None) -> bool:
         """Sends what is said to that message; whether the socket took it."""
         cdef ssize_t sent
@@ -323,24 +427,74 @@ cdef class Drain:
             sent = sendmsg(self._file, &self._buffers.sent[0].msg_hdr, MSG_DONTWAIT)
         return sent >= 0
 
+    def watch(self, unsigned int listed_every, unsigned int other_every) -> None:
+        """Keeps one of so many answers that list, and of all others, from now on; 0: none.
+
+        From any thread that holds the interpreter lock.
+        """
+        cdef Watch* watch
+        if self._watch == NULL:
+            if not listed_every and not other_every:
+                return
+            watch = <Watch*>calloc(1, sizeof(Watch))
+            if watch == NULL:
+                raise MemoryError
+            watch.chance = <uint64_t>_nanoseconds() | 1
+            self._watch = watch
+        self._watch.listed_every = listed_every
+        self._watch.other_every = other_every
+
+    def observed(self) -> list:
+        """Client, message and reply of what was seen since the last call; b"" where none left."""
+        cdef unsigned int place
+        cdef Seen* seen
+        found = []
+        if self._watch == NULL:
+            return found
+        for place in range(self._watch.count):
+            seen = &self._watch.seen[place]
+            found.append((
+                seen.client.address[: seen.client.octets],
+                seen.message[: seen.message_size],
+                seen.reply[: seen.reply_size],
+            ))
+        self._watch.count = 0
+        return found
+
     def counts(self) -> dict:
         """What became of the messages so far; see `dnsbl.native.drain` for the keys."""
-        cdef unsigned int slot
+        cdef unsigned int place, slot, category
+        cdef ZoneCounts* counts
         replies = {}
-        for slot in range(TYPE_SLOTS):
-            for place, rcode in enumerate(("NOERROR", "NXDOMAIN")):
-                count = self._counts.replies[slot][<unsigned int>place]
-                if count:
-                    replies[TYPES[slot], rcode] = count
+        hits = {}
+        listed = {}
+        for place, zone in enumerate(self._answerer.names):
+            counts = &self._zones[place]
+            for slot in range(TYPE_SLOTS):
+                for rcode, name in enumerate(("NOERROR", "NXDOMAIN")):
+                    count = counts.replies[slot][<unsigned int>rcode]
+                    if count:
+                        replies[zone, TYPES[slot], name] = count
+            if counts.hits:
+                hits[zone] = counts.hits
+            for category, name in enumerate(self._answerer.categories[place]):
+                if counts.listed[category]:
+                    # Of two zones in an aggregate, two categories may bear one name.
+                    listed[zone, name] = listed.get((zone, name), 0) + counts.listed[category]
         return {
             "replies": replies,
+            "hits": hits,
+            "listed": listed,
             "truncated": self._counts.truncated,
+            "slipped": self._counts.slipped,
             "dropped": {
                 "short": self._counts.short_,
                 "response": self._counts.response,
                 "oversized": self._counts.oversized,
                 "unreceived": self._counts.unreceived,
                 "unsent": self._counts.unsent,
+                "ignored": self._counts.ignored,
+                "rate_limited": self._counts.limited,
             },
             "batches": self._counts.batches,
             "declined": self._counts.declined,

@@ -4,25 +4,38 @@
 Whatever else comes is declined, or dropped.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from dnsbl.native.plan cimport Plan
+from dnsbl.native.bits cimport Bits
+from dnsbl.native.decision cimport permitted4, permitted6
+from dnsbl.native.nametable cimport hash_name
+from dnsbl.native.plan cimport KEYS_OPTIONAL, KEYS_REQUIRED, Access, Plan
 from dnsbl.native.wire cimport (
-    HEADER, LABEL_KIND, LABELS_MAX, NAME_MAX, OPT_SIZE, PLAIN_MAX, REPLY_OCTETS_MAX, T_ANY,
-    T_AXFR, T_IXFR, T_OPT, lower,
+    COOKIE_CLIENT, COOKIE_LEAST, COOKIE_MOST, HEADER, IGNORE, LABEL_KIND, LABELS_MAX, NAME_MAX,
+    O_COOKIE, O_NSID, OPT_SIZE, PASS, PLAIN_MAX, REPLY_OCTETS_MAX, T_ANY, T_AXFR, T_IXFR,
+    T_META, T_OPT, lower,
 )
 
 
-cdef Fate read_query(const Plan* plans, unsigned int count, const uint8_t* data, size_t size,
-                     Query* query) noexcept nogil:
-    """Reads a message to those zones; ANSWERED where deciding has to go on with it."""
+cdef Fate read_query(const Plan* plans, unsigned int count, const Access* access,
+                     const uint8_t* data, size_t size, Query* query) noexcept nogil:
+    """Reads a message to those zones; ANSWERED where deciding has to go on with it.
+
+    The client has been noted in the query. ``access`` is the server's.
+    """
     cdef uint16_t starts[LABELS_MAX + 1]
     cdef unsigned int labels = 0, length, below, place
     cdef size_t at = HEADER
+    cdef uint64_t permitted
     if size < HEADER:
         return DROPPED_SHORT
     if data[2] & 0x80:
         return DROPPED_RESPONSE
+    permitted = _permitted(access, &query.client)
+    if permitted == IGNORE:
+        return DROPPED_IGNORED
+    if permitted != PASS:
+        return DECLINED
     # An opcode, or counts, other than those of a plain query.
     if data[2] & 0x78 or data[4] or data[5] != 1 or data[6] or data[7] or data[8] or data[9]:
         return DECLINED
@@ -49,7 +62,8 @@ cdef Fate read_query(const Plan* plans, unsigned int count, const uint8_t* data,
     query.qtype = data[at] << 8 | data[at + 1]
     if data[at + 2] != 0 or data[at + 3] != 1:  # another class than IN
         return DECLINED
-    if query.qtype in (T_IXFR, T_AXFR, T_ANY):
+    # What is no type of data: transfers, ANY, OPT, and those set apart (RFC 6895 §3.1)
+    if query.qtype == T_OPT or query.qtype == 0 or T_META <= query.qtype <= T_ANY:
         return DECLINED
     query.end = <uint16_t>(at + 4)
     if not _read_opt(data, size, query):
@@ -58,13 +72,66 @@ cdef Fate read_query(const Plan* plans, unsigned int count, const uint8_t* data,
         if _is_below(&plans[place], data, starts, labels):
             query.plan = &plans[place]
             below = labels - query.plan.labels
-            if below == 0 or query.plan.ipv4 == NULL:
+            if below == 0 or not query.plan.is_ready:
                 return DECLINED
+            query.labels = <uint16_t>below
             query.below = starts[below] - HEADER
             query.last = starts[below - 1]
-            _read_address(data, starts, below, query)
-            return ANSWERED
+            return _read_below(starts, query)
     return DECLINED
+
+
+cdef Fate _read_below(const uint16_t* starts, Query* query) noexcept nogil:
+    """Reads the labels below the origin, if the zone's own lists leave that to us."""
+    cdef const Plan* plan = query.plan
+    cdef uint64_t permitted = _permitted(&plan.access, &query.client)
+    if permitted == IGNORE:
+        return DROPPED_IGNORED
+    if permitted != PASS or plan.keys == KEYS_REQUIRED:
+        return DECLINED
+    if plan.is_names:
+        # Any name may be one that the zone itself mentions, or hold a key.
+        if plan.keys == KEYS_OPTIONAL or is_left(plan, query.data + query.last):
+            return DECLINED
+        query.is4 = query.is6 = False
+        hash_name(plan.parts[0].names, query.data + HEADER, query.labels, &query.keys)
+        return ANSWERED
+    _read_address(query.data, starts, query.labels, query)
+    if plan.keys == KEYS_OPTIONAL and not query.is4 and not query.is6:
+        return DECLINED
+    return ANSWERED
+
+
+cdef inline uint64_t _permitted(const Access* access, const Client* client) noexcept nogil:
+    """What an access list says of the client."""
+    cdef const uint8_t* octets = client.address
+    cdef Bits bits
+    cdef unsigned int place
+    if access.values == NULL:
+        return PASS
+    if client.octets == 4:
+        return permitted4(access, <uint32_t>octets[0] << 24 | <uint32_t>octets[1] << 16
+                          | <uint32_t>octets[2] << 8 | octets[3])
+    bits.high = bits.low = 0
+    for place in range(8):
+        bits.high = bits.high << 8 | octets[place]
+        bits.low = bits.low << 8 | octets[place + 8]
+    return permitted6(access, bits)
+
+
+cdef bint is_left(const Plan* plan, const uint8_t* label) noexcept nogil:
+    """Whether names that end in that label below the origin are left to Python."""
+    cdef uint32_t at = 0, index
+    cdef const uint8_t* left
+    while at < plan.left_size:
+        left = plan.left + at
+        index = 0
+        while index <= left[0] and left[index] == lower(label[index]):
+            index += 1
+        if index > left[0]:
+            return True
+        at += 1 + left[0]
+    return False
 
 
 cdef bint _is_below(const Plan* plan, const uint8_t* data, const uint16_t* starts,
@@ -86,7 +153,8 @@ cdef bint _is_below(const Plan* plan, const uint8_t* data, const uint16_t* start
 cdef bint _read_opt(const uint8_t* data, size_t size, Query* query) noexcept nogil:
     """Reads what follows the question: nothing, or one plain OPT. Whether it is that."""
     cdef size_t at = query.end
-    cdef unsigned int payload
+    cdef unsigned int payload, code, length
+    query.cookie = query.cookie_size = 0
     query.edns = data[11] == 1
     query.do_ = False
     query.limit = PLAIN_MAX
@@ -102,10 +170,20 @@ cdef bint _read_opt(const uint8_t* data, size_t size, Query* query) noexcept nog
     if at + OPT_SIZE + (data[at + 9] << 8 | data[at + 10]) != size:
         return False
     at += OPT_SIZE
-    while at < size:  # options are ignored, as long as they are whole
+    while at < size:  # other options are ignored, as long as they are whole
         if at + 4 > size:
             return False
-        at += 4 + (data[at + 2] << 8 | data[at + 3])
+        code = data[at] << 8 | data[at + 1]
+        length = data[at + 2] << 8 | data[at + 3]
+        if code == O_NSID:
+            return False
+        if code == O_COOKIE and query.cookie == 0:  # RFC 7873 §5.2: the first counts
+            # §4: a client's part of 8 octets, and one of 8 to 32 that a server made
+            if length != COOKIE_CLIENT and not COOKIE_LEAST <= length <= COOKIE_MOST:
+                return False
+            query.cookie = <uint16_t>(at + 4)
+            query.cookie_size = <uint16_t>length
+        at += 4 + length
     return at == size
 
 

@@ -6,16 +6,16 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from dnsbl.native.bits cimport lowest_bit
 from dnsbl.native.plan cimport TEXT_MAX, Category, Plan
-from dnsbl.native.query cimport ANSWERED, DECLINED, TRUNCATED, Fate, Query
-from dnsbl.native.text cimport TEXT6_MAX, format4, format6
+from dnsbl.native.query cimport ANSWERED, DECLINED, TRUNCATED, Fate, Query, is_left
+from dnsbl.native.text cimport format4, format6
 from dnsbl.native.wire cimport (
-    HEADER, NOERROR, OPT_SIZE, RECORD_HEAD, REPLY_OCTETS_MAX, STRING_MAX, T_A, T_OPT, T_TXT,
+    HEADER, NAME_MAX, NOERROR, OPT_SIZE, RECORD_HEAD, REPLY_OCTETS_MAX, STRING_MAX, T_A, T_OPT, T_TXT,
     lower,
 )
 
 
-cdef Fate negative(const Query* query, unsigned int rcode_, uint8_t* reply, size_t* size,
-                   unsigned int* rcode) noexcept nogil:
+cdef Fate negative(const Query* query, unsigned int rcode, double now,
+                   Reply* reply) noexcept nogil:
     """No such name, or no such record: with SOA (RFC 2308 §3).
 
     Declines where the name may exist all the same, or its SOA compress in another way.
@@ -24,40 +24,53 @@ cdef Fate negative(const Query* query, unsigned int rcode_, uint8_t* reply, size
     cdef size_t at = query.end
     cdef uint32_t index
     cdef uint8_t* pointer
-    if _is_left(plan, query.data + query.last):
+    if is_left(plan, query.data + query.last):
         return DECLINED
-    rcode[0] = rcode_
-    if at + plan.authority_size + (OPT_SIZE if query.edns else 0) > query.limit:
-        return _truncated(query, rcode_, reply, size)
-    _begin(query, rcode_, 0, 1, False, reply)
-    memcpy(reply + at, plan.authority, plan.authority_size)
+    reply.rcode = rcode
+    reply.listed = 0
+    if at + plan.authority_size + _opt_size(query) > query.limit:
+        return _truncated(query, now, reply)
+    _begin(query, 0, 1, False, reply)
+    memcpy(reply.data + at, plan.authority, plan.authority_size)
     for index in range(plan.pointers_count):
-        pointer = reply + at + plan.pointers[index]
+        pointer = reply.data + at + plan.pointers[index]
         _put16(pointer, (pointer[0] << 8 | pointer[1]) + query.below)
-    _put32(reply + at + plan.serial_at, plan.serial)
-    size[0] = _end(query, reply, at + plan.authority_size)
+    _put32(reply.data + at + plan.serial_at, plan.serial)
+    _end(query, now, reply, at + plan.authority_size)
     return ANSWERED
 
 
-cdef Fate positive(const Query* query, uint64_t listed, uint32_t ttl, uint8_t* reply,
-                   size_t* size, unsigned int* rcode) noexcept nogil:
-    """A record for each category, none twice; or no data, where the type is another."""
+cdef Fate positive(const Query* query, const Decision* decision, double now,
+                   Reply* reply) noexcept nogil:
+    """A record for each category, none twice; or no data, where the type is another.
+
+    Declines texts that stand elsewhere.
+    """
     cdef const Plan* plan = query.plan
-    cdef size_t limit = query.limit - (OPT_SIZE if query.edns else 0)
+    cdef size_t limit = query.limit - _opt_size(query)
     cdef size_t at = query.end, length, before, other
+    cdef uint64_t listed = decision.listed
     cdef unsigned int answers = 0, category
-    cdef uint8_t address[TEXT6_MAX]
-    cdef size_t address_size = 0
+    cdef uint8_t said[NAME_MAX]
+    cdef size_t said_size = 0
     cdef uint8_t data[TEXT_MAX + TEXT_MAX / 128 + 8]
+    cdef uint8_t* record
     cdef bint twice
     if query.qtype != T_A and query.qtype != T_TXT:
-        return negative(query, NOERROR, reply, size, rcode)
-    rcode[0] = NOERROR
+        return negative(query, NOERROR, now, reply)
+    reply.rcode = NOERROR
+    reply.listed = listed
     if query.qtype == T_TXT:
-        if query.is4:
-            address_size = format4(query.bits4, address)
+        if decision.texted & listed:
+            return DECLINED
+        if plan.is_names:
+            said_size = _name_text(query, said)
+            if said_size == 0:
+                return DECLINED
+        elif query.is4:
+            said_size = format4(query.bits4, said)
         else:
-            address_size = format6(query.bits6, address)
+            said_size = format6(query.bits6, said)
     while listed:
         category = lowest_bit(listed)
         listed &= listed - 1
@@ -67,43 +80,58 @@ cdef Fate positive(const Query* query, uint64_t listed, uint32_t ttl, uint8_t* r
             length = 4
             memcpy(data, plan.categories[category].answer, 4)
         else:
-            length = _strings(&plan.categories[category], address, address_size, data)
+            length = _strings(&plan.categories[category], said, said_size, data)
         twice = False  # RFC 2181 §5
         before = query.end
         while before < at and not twice:
-            other = reply[before + 10] << 8 | reply[before + 11]
-            twice = other == length and memcmp(reply + before + RECORD_HEAD, data, length) == 0
+            record = reply.data + before
+            other = record[10] << 8 | record[11]
+            twice = other == length and memcmp(record + RECORD_HEAD, data, length) == 0
             before += RECORD_HEAD + other
         if twice:
             continue
         if at + RECORD_HEAD + length > limit:
-            return _truncated(query, NOERROR, reply, size)
-        _put16(reply + at, 0xC000 | HEADER)  # RFC 1035 §4.1.4: the question's name
-        _put16(reply + at + 2, query.qtype)
-        _put16(reply + at + 4, 1)
-        _put32(reply + at + 6, ttl)
-        _put16(reply + at + 10, <unsigned int>length)
-        memcpy(reply + at + RECORD_HEAD, data, length)
+            return _truncated(query, now, reply)
+        record = reply.data + at
+        _put16(record, 0xC000 | HEADER)  # RFC 1035 §4.1.4: the question's name
+        _put16(record + 2, query.qtype)
+        _put16(record + 4, 1)
+        _put32(record + 6, decision.ttl)
+        _put16(record + 10, <unsigned int>length)
+        memcpy(record + RECORD_HEAD, data, length)
         at += RECORD_HEAD + length
         answers += 1
-    _begin(query, NOERROR, answers, 0, False, reply)
-    size[0] = _end(query, reply, at)
+    _begin(query, answers, 0, False, reply)
+    _end(query, now, reply, at)
     return ANSWERED
 
 
-cdef bint _is_left(const Plan* plan, const uint8_t* label) noexcept nogil:
-    """Whether names that end in that label below the origin are left to Python."""
-    cdef uint32_t at = 0, index
-    cdef const uint8_t* left
-    while at < plan.left_size:
-        left = plan.left + at
-        index = 0
-        while index <= left[0] and left[index] == lower(label[index]):
-            index += 1
-        if index > left[0]:
-            return True
-        at += 1 + left[0]
-    return False
+cdef void slip(const Query* query, double now, Reply* reply) noexcept nogil:
+    """Makes a reply one without records that asks for TCP."""
+    _truncated(query, now, reply)
+
+
+cdef size_t _name_text(const Query* query, uint8_t* text) noexcept nogil:
+    """What is asked about as a text; 0: it has octets that are to be written in another way."""
+    cdef const uint8_t* labels = query.data + HEADER
+    cdef size_t at = 0, written = 0
+    cdef unsigned int left
+    cdef uint8_t octet
+    while at < query.below:
+        if at:
+            text[written] = 46
+            written += 1
+        left = labels[at]
+        at += 1
+        while left:
+            octet = lower(labels[at])
+            if not (97 <= octet <= 122 or 48 <= octet <= 57 or octet == 45 or octet == 95):
+                return 0
+            text[written] = octet
+            written += 1
+            at += 1
+            left -= 1
+    return written
 
 
 cdef size_t _strings(const Category* category, const uint8_t* address, size_t address_size,
@@ -139,36 +167,42 @@ cdef size_t _strings(const Category* category, const uint8_t* address, size_t ad
     return written + 1 + size - at
 
 
-cdef Fate _truncated(const Query* query, unsigned int rcode, uint8_t* reply,
-                     size_t* size) noexcept nogil:
-    size[0] = _end(query, reply, _begin(query, rcode, 0, 0, True, reply))
+cdef Fate _truncated(const Query* query, double now, Reply* reply) noexcept nogil:
+    _begin(query, 0, 0, True, reply)
+    _end(query, now, reply, query.end)
     return TRUNCATED
 
 
-cdef size_t _begin(const Query* query, unsigned int rcode, unsigned int answers,
-                   unsigned int authorities, bint truncated, uint8_t* reply) noexcept nogil:
-    """Header and question; the octets written."""
-    memcpy(reply, query.data, query.end)
+cdef void _begin(const Query* query, unsigned int answers, unsigned int authorities,
+                 bint truncated, Reply* reply) noexcept nogil:
+    """Header and question."""
+    memcpy(reply.data, query.data, query.end)
     # QR, AA, and RD as it was (RFC 1035 §4.1.1); RA, AD and CD are clear (RFC 4035 §3.1.6)
-    reply[2] = 0x84 | query.data[2] & 0x01 | (0x02 if truncated else 0)
-    reply[3] = <uint8_t>rcode
-    _put16(reply + 6, answers)
-    _put16(reply + 8, authorities)
-    _put16(reply + 10, query.edns)
-    return query.end
+    reply.data[2] = 0x84 | query.data[2] & 0x01 | (0x02 if truncated else 0)
+    reply.data[3] = <uint8_t>reply.rcode
+    _put16(reply.data + 6, answers)
+    _put16(reply.data + 8, authorities)
+    _put16(reply.data + 10, query.edns)
 
 
-cdef size_t _end(const Query* query, uint8_t* reply, size_t size) noexcept nogil:
-    """OPT where the query had one (RFC 6891 §6.1.1); the octets of all."""
+cdef inline size_t _opt_size(const Query* query) noexcept nogil:
+    """The octets of the reply's OPT record."""
     if not query.edns:
-        return size
-    reply += size
-    reply[0] = 0
-    _put16(reply + 1, T_OPT)
-    _put16(reply + 3, REPLY_OCTETS_MAX)
-    _put32(reply + 5, 0x8000 if query.do_ else 0)  # RFC 3225 §3: DO is copied
-    _put16(reply + 9, 0)
-    return size + OPT_SIZE
+        return 0
+    return OPT_SIZE
+
+
+cdef void _end(const Query* query, double now, Reply* reply, size_t at) noexcept nogil:
+    """OPT where the query had one (RFC 6891 §6.1.1), after so many octets."""
+    cdef uint8_t* opt = reply.data + at
+    reply.size = at + _opt_size(query)
+    if not query.edns:
+        return
+    opt[0] = 0
+    _put16(opt + 1, T_OPT)
+    _put16(opt + 3, REPLY_OCTETS_MAX)
+    _put32(opt + 5, 0x8000 if query.do_ else 0)  # RFC 3225 §3: DO is copied
+    _put16(opt + 9, 0)
 
 
 cdef inline void _put16(uint8_t* to, unsigned int value) noexcept nogil:

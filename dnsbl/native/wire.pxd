@@ -18,12 +18,24 @@ cdef enum:
     T_A = 1
     T_NS = 2
     T_SOA = 6
+    T_HINFO = 13
+    T_MX = 15
     T_TXT = 16
     T_AAAA = 28
     T_OPT = 41
     T_IXFR = 251
     T_AXFR = 252
+    T_META = 128                  # RFC 6895 §3.1: from here to ANY, none of data
     T_ANY = 255
+    T_CAA = 257
+    O_NSID = 3                    # RFC 5001
+    O_COOKIE = 10                 # RFC 7873
+    COOKIE_CLIENT = 8             # RFC 7873 §4: octets of a client's part
+    COOKIE_LEAST = 16             # and of both parts
+    COOKIE_MOST = 40
+    # What an access list says, by the categories of `dnsbl.zone.access.AccessList`.
+    PASS = 0
+    IGNORE = 2
 
 
 cdef inline uint8_t lower(uint8_t octet) noexcept nogil:

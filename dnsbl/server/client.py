@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 from typing import Any, Final
 
-from dnsbl.network import IPV4, IPV6, Network
+from dnsbl.network import IPV4, IPV6, Network, unmapped
 
 SITE_PREFIX: Final = 64  # whoever has one IPv6 address has a /64 of them (RFC 6177 §2)
 
-_MAPPED_HIGH: Final = bytes(10) + b"\xff\xff"  # RFC 4291 §2.5.5.2
+_IPV4_OCTETS: Final = 4
 
 
 def client_of(peer: tuple[Any, ...]) -> Network:
@@ -18,12 +18,16 @@ def client_of(peer: tuple[Any, ...]) -> Network:
     An IPv4-mapped address becomes IPv4; a scope (%eth0) is left out.
     """
     host: str = peer[0]
-    if ":" not in host:
-        return Network(IPV4, int.from_bytes(socket.inet_aton(host), "big"), 32)
-    octets = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-    if octets.startswith(_MAPPED_HIGH):
-        return Network(IPV4, int.from_bytes(octets[len(_MAPPED_HIGH) :], "big"), 32)
-    return Network(IPV6, int.from_bytes(octets, "big"), 128)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return client_network(socket.inet_pton(family, host.partition("%")[0]))
+
+
+def client_network(octets: bytes) -> Network:
+    """The same of 4 or 16 octets in the order of the network."""
+    bits = int.from_bytes(octets, "big")
+    if len(octets) == _IPV4_OCTETS:
+        return Network(IPV4, bits, 32)
+    return unmapped(Network(IPV6, bits, 128))
 
 
 def site_of(client: Network) -> Network:

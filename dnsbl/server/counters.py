@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from dnsbl.wire.numbers import Rcode, Type
 from dnsbl.wire.record import Answer
 
 if TYPE_CHECKING:  # not built everywhere
-    from dnsbl.native.drain import Drain
+    from dnsbl.native.drain import Counts, Drain
 
 Transport: TypeAlias = Literal["udp", "tcp"]
 
@@ -79,17 +79,15 @@ class Counters:
         for drain in other._drains:
             self._add_drain(drain.counts())
 
-    def _add_drain(self, counts: Mapping[str, Any]) -> None:
-        for key, count in counts["replies"].items():
-            # The shape before zones were counted has two parts.
-            zone, qtype, rcode = key if len(key) == 3 else ("", *key)  # noqa: PLR2004
+    def _add_drain(self, counts: Counts) -> None:
+        for (zone, qtype, rcode), count in counts["replies"].items():
             self._replies["udp", zone, qtype, rcode] += count
-        self._hits.update(counts.get("hits", {}))
-        self._listed.update(counts.get("listed", {}))
+        self._hits.update(counts["hits"])
+        self._listed.update(counts["listed"])
         self._dropped.update({("udp", cause): n for cause, n in counts["dropped"].items() if n})
         if counts["truncated"]:
             self._truncated["udp"] += counts["truncated"]
-        self._slipped += counts.get("slipped", 0)
+        self._slipped += counts["slipped"]
 
     def reply(
         self, transport: Transport, qtype: int | None, answer: Answer, *, truncated: bool

@@ -8,6 +8,7 @@ import struct
 from typing import Final
 
 from dnsbl.native.drain import BATCH_MESSAGES_MAX, Drain
+from dnsbl.server.client import client_network
 from dnsbl.server.respond import Responder
 from dnsbl.server.udp import STOP_MESSAGES_MAX, asks_packet_info
 from dnsbl.zone.fast import FastPath
@@ -30,6 +31,8 @@ class DrainServer:
         self._responder = responder
         self._drain = Drain(bound.fileno(), fast.answerer, fast.reader, asks_packet_info(bound))
         responder.counters.include(self._drain)
+        if responder.observer is not None:
+            responder.observer.include(self._drain)
 
     def start(self) -> None:
         """Begins to answer, on the running loop."""
@@ -49,8 +52,12 @@ class DrainServer:
     def _answer(self, batches_max: int) -> bool:
         """So many batches; whether more may wait."""
         left, more = self._drain.run(batches_max)
+        observer = self._responder.observer
+        if observer is not None and observer.watching:
+            observer.saw_all(self._drain.observed())
         for index in range(left):
-            reply = self._responder.respond(self._drain.message(index), "udp")
+            client = client_network(self._drain.client(index))
+            reply = self._responder.respond(self._drain.message(index), "udp", client)
             if reply is not None and not self._drain.reply(index, reply):
                 self._responder.counters.drop("udp", "unsent")
         return more

@@ -14,21 +14,21 @@ from typing import Final, TypeAlias
 
 import dnslib
 
-from dnsbl.network import IPV4, IPV6, Network
+from dnsbl.network import Network
+from dnsbl.server.client import client_network
 from dnsbl.server.counters import Transport
 from dnsbl.wire.message import HEADER_BYTES, Dropped, Query, decode
 from dnsbl.wire.names import readings
 from dnsbl.wire.numbers import Rcode
 from dnsbl.wire.record import Answer, Labels
-from dnsbl.zone.zone import Zone, Zones
+from dnsbl.zone.zone import Zone
+from dnsbl.zone.zones import Zones
 
 KEY_SHOWN: Final = "KEY"  # in the place of a client's key, which is a secret
 
 # Whether or not the zone wants keys: one that was sent by mistake is a secret too.
 _KEY: Final = re.compile(rb"[A-Za-z2-7]{26}")
 
-_IPV4_OCTETS: Final = 4
-_MAPPED_HIGH: Final = 0xFFFF  # RFC 4291 §2.5.5.2: ::ffff:0:0/96
 
 Decide: TypeAlias = Callable[[Query, float, Network], Answer | None]
 
@@ -130,16 +130,6 @@ class Narrator:
             rcode=None if rcode is None else rcode.name,
             octets=seen.octets,
         )
-
-
-def client_network(octets: bytes) -> Network:
-    """An address of 4 or 16 octets as a /32 or /128; IPv4-mapped ones are IPv4."""
-    bits = int.from_bytes(octets, "big")
-    if len(octets) == _IPV4_OCTETS:
-        return Network(IPV4, bits, 32)
-    if bits >> 32 == _MAPPED_HIGH:
-        return Network(IPV4, bits & 0xFFFF_FFFF, 32)
-    return Network(IPV6, bits, 128)
 
 
 def name_text(labels: Labels) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from dnsbl.zone.keys import KeyRing
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 # Of `config.data.dns_status`: some 10,000 keys in each of ten zones.
 STATUS_BYTES_MAX: Final = 16 << 20

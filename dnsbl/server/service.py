@@ -35,7 +35,7 @@ from dnsbl.zone.answer import answer
 from dnsbl.zone.fast import fast_paths
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.twin import MISSING
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 # The follower's thread and the loop share the interpreter: this is how long an answer waits for it
 # while the thread reads rows. Python's default of 5 ms is felt.
@@ -121,7 +121,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     if workers < config.dns.workers:
         _log.warning("workers_limited", configured=config.dns.workers, workers=workers)
     await asyncio.to_thread(_ensure_database, config)
-    zones = Zones(config.zones)
+    zones = Zones(config.zones, config.dns.access)
     fast = fast_paths(zones, workers)
     if MISSING:
         _log.warning("compiled_path_missing", reason=MISSING)
@@ -178,7 +178,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
 
 def _decide(zones: Zones) -> Decide:
     """What answers the observers, who have to know of a reply why it is as it is."""
-    return lambda query, now, client: answer(zones, query, now)  # noqa: ARG005
+    return lambda query, now, client: answer(zones, query, now, client)
 
 
 def _query_log(config: QueryLogConfig, observers: Observers) -> QueryLog | None:

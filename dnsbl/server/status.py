@@ -65,7 +65,7 @@ import structlog
 
 from dnsbl.server.counters import Tally
 from dnsbl.zone.follow import Follower
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 FORMAT: Final = 2
 WRITE_S: Final = 1.0  # between two looks at whether anything changed

@@ -116,6 +116,7 @@ class TcpServer:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
+        client = client_of(writer.get_extra_info("peername"))
         while True:
             try:
                 message = await self._read(task, reader)
@@ -126,7 +127,7 @@ class TcpServer:
                 break  # closed by the client, perhaps in the middle of a message
             if not message:
                 break  # RFC 1035 §4.2.2: a message has a header at least
-            reply = self._responder.respond(message, "tcp")
+            reply = self._responder.respond(message, "tcp", client)
             if reply is None:
                 break  # nothing that makes sense is to be expected from there
             # RFC 7766 §8: in one write, so that they leave in one segment

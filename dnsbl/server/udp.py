@@ -7,6 +7,7 @@ import socket
 import sys
 from typing import Any, Final
 
+from dnsbl.server.client import client_of
 from dnsbl.server.respond import Responder
 
 # About 3 ms of answering; then timers, TCP and the follower have their turn.
@@ -65,7 +66,7 @@ class UdpServer:
             if len(data) > MESSAGE_BYTES_MAX:
                 self._responder.counters.drop("udp", "oversized")
                 continue
-            reply = self._responder.respond(data, "udp")
+            reply = self._responder.respond(data, "udp", client_of(client))
             if reply is None:
                 continue
             try:

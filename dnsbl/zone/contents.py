@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from dnsbl.config import ZoneConfig
-from dnsbl.network import NetworkError, parse_canonical
+from dnsbl.errors import DnsblError
+from dnsbl.name import Name
 from dnsbl.store.journal import Change, Kind
+from dnsbl.subject import Subject, parse_canonical
 from dnsbl.verdict import EVERY_CATEGORY
 from dnsbl.zone.skipped import SkippedRows
-from dnsbl.zone.twin import AnyRadix, new_radix
+from dnsbl.zone.twin import AnyRadix, new_store
 
 Chunks = Callable[[str, Kind], Iterable[bytes]]
 
@@ -28,12 +30,9 @@ class Contents:
 
     def __init__(self, configs: Iterable[ZoneConfig], skipped: SkippedRows) -> None:
         self._skipped = skipped
-        self._categories = {
-            config.origin: tuple(category.name for category in config.categories)
-            for config in configs
-        }
-        self.radixes = {origin: new_radix(names) for origin, names in self._categories.items()}
-        self.serials = dict.fromkeys(self._categories, 0)
+        self._configs = {config.origin: config for config in configs}
+        self.radixes = {origin: new_store(config) for origin, config in self._configs.items()}
+        self.serials = dict.fromkeys(self._configs, 0)
         self.identity = ""  # of the database that it was read from
         self.latest = 0.0
         self._reread_to: dict[str, int] = {}
@@ -48,7 +47,7 @@ class Contents:
 
         `chunks` gives the zone's rows of a kind, as `store.journal.chunks` makes them.
         """
-        radix = new_radix(self._categories[origin])
+        radix = new_store(self._configs[origin])
         self.latest = max(self.latest, now)
         kinds: tuple[Kind, ...] = ("exclusion", "listing")
         for kind in kinds:
@@ -80,6 +79,8 @@ class Contents:
         """Brings one key of a zone's radix in step with its row, if that can be served."""
         if change.network is None or self._unknown(change) is not None:
             return
+        if not self._fits(change.zone, change.network):
+            return  # a row that was there, and never served
         entry = change.entry
         self.latest = max(self.latest, now)
         if entry is not None and entry.live(now):
@@ -106,23 +107,33 @@ class Contents:
         network, category, *_ = (*row.decode(errors="replace").split("\t"), "")
         change = Change(0, origin, kind, category, None, None)
         try:
-            parse_canonical(network)
-        except NetworkError as error:
+            subject = parse_canonical(network)
+        except DnsblError as error:
             self._skipped.note(change, str(error))
-        else:
-            self._skipped.note(change, self._no_category(category))
+            return
+        fits = self._fits(origin, subject)
+        self._skipped.note(change, self._no_category(category) if fits else self._unfit(origin))
 
     def _unknown(self, change: Change) -> str | None:
         """Why a row that is there is none of ours."""
         if change.entry is None:
             return None
-        categories = self._categories.get(change.zone)
-        if categories is None:
+        config = self._configs.get(change.zone)
+        if config is None:
             return f"no zone {change.zone} is configured"
+        if not self._fits(change.zone, change.entry.network):
+            return self._unfit(change.zone)
         of_all = change.kind == "exclusion" and change.category == EVERY_CATEGORY
-        if change.category not in categories and not of_all:
+        if config.category(change.category) is None and not of_all:
             return self._no_category(change.category)
         return None
+
+    def _fits(self, origin: str, subject: Subject) -> bool:
+        """Whether it is of the kind that the zone lists."""
+        return isinstance(subject, Name) == (self._configs[origin].lists == "names")
+
+    def _unfit(self, origin: str) -> str:
+        return f"the zone lists {self._configs[origin].lists}"
 
     def _no_category(self, category: str) -> str:
         return f"the zone has no category {category!r}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dnsbl.zone.plan import plan
 from dnsbl.zone.twin import COMPILED
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 if TYPE_CHECKING:  # not built everywhere
     from dnsbl.native.answer import Answerer
@@ -32,7 +32,11 @@ def fast_paths(zones: Zones, workers: int) -> list[FastPath | None]:
     from dnsbl.native.answer import Answerer  # noqa: PLC0415  # not built everywhere
     from dnsbl.native.gate import Gate  # noqa: PLC0415  # the same
 
-    shared = Answerer([plan(zone.config) for zone in zones], Gate(workers))
+    shared = Answerer([plan(zone) for zone in zones], Gate(workers))
+    if not zones.access.trivial:
+        shared.set_access(None, zones.access.radix)
     for zone in zones:
+        if not zone.access.trivial:
+            shared.set_access(zone.config.origin, zone.access.radix)
         zone.mirror_to(shared)
     return [FastPath(shared, reader) for reader in range(workers)]

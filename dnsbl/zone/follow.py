@@ -33,7 +33,8 @@ from dnsbl.zone.rebuild import Rebuilds
 from dnsbl.zone.skipped import SkippedRows
 from dnsbl.zone.source import Loaded, News, Reread, Source
 from dnsbl.zone.twin import COMPILED
-from dnsbl.zone.zone import Zone, Zones
+from dnsbl.zone.zone import Zone
+from dnsbl.zone.zones import Zones
 
 POLL_S: Final = 0.020
 BATCH_CHANGES: Final = 2_000  # read at once, and held in memory

@@ -7,19 +7,35 @@ samples is what has to be filled in.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.config import ZoneConfig
+from dnsbl.network import Network
 from dnsbl.wire.message import HEADER_BYTES, TCP_BYTES_MAX, Query, Question, encode
 from dnsbl.wire.numbers import CLASS_IN, OPCODE_QUERY, Rcode, Type
-from dnsbl.zone.answer import mailbox_labels, name_labels, negative
+from dnsbl.zone.records import mailbox_labels, name_labels, negative
 from dnsbl.zone.zone import Zone
 
 _POINTER_BYTES: Final = 2
 _POINTER_LEAST: Final = 0xC000  # RFC 1035 §4.1.4: the two high bits mark one
 _EVERY_BIT: Final = 0xFFFFFFFF  # of a serial
-_SAMPLES: Final = b"abcdefghijklmnopqrstuvwxyz0123456789"  # one more than a zone has names
+# More than there are names that a zone mentions in one letter.
+_SAMPLES: Final = b"abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A zone whose listings answer in a plan.
+
+    Its categories are those of the plan from ``shift`` on. ``tests`` are
+    addresses with the bits of its own categories in which they are listed.
+    """
+
+    zone: str
+    shift: int
+    categories_count: int
+    tests: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +44,41 @@ class Plan:
 
     ``origin`` is on the wire, in lower case, with the root; ``labels`` are
     those of the origin. ``categories`` are A values and TXT templates (``$``
-    stands for the address), in the order of their bits; ``tests`` are addresses
-    with the bits of the categories in which they are listed. ``authority`` is
-    the SOA record of negative answers for a name with nothing below the origin;
-    the 16-bit numbers at ``pointers`` grow by the octets below it, and the
-    serial stands at ``serial_at``. ``left`` are labels in lower case: a name
-    that has one of them right below the origin may exist, or compress in
-    another way, for reasons that the compiled path does not know.
+    stands for what is asked about), in the order of their bits, and
+    ``category_names`` what they are called. ``authority`` is the SOA record of
+    negative answers for a name with nothing below the origin; the 16-bit numbers
+    at ``pointers`` grow by the octets below it, and the serial stands at
+    ``serial_at``. ``left`` are labels in lower case: a name that has one of them
+    right below the origin may exist, be listed, or compress in another way, for
+    reasons that the compiled path does not know.
     """
 
     name: str
     origin: bytes
     labels: int
     ttl_s: int
+    is_names: bool
+    keys: str
     categories: tuple[tuple[bytes, bytes], ...]
-    tests: tuple[tuple[int, int], ...]
+    category_names: tuple[str, ...]
+    parts: tuple[Part, ...]
     authority: bytes
     pointers: tuple[int, ...]
     serial_at: int
     left: tuple[bytes, ...]
 
 
-def plan(config: ZoneConfig) -> Plan:
-    """The plan of a zone, from its configuration alone."""
-    zone = Zone(config)
+def plan(zone: Zone) -> Plan:
+    """The plan of a zone, from its configuration and those of the zones that it includes."""
+    config = zone.config
     left = _left(zone)
     # A sample that one of the zone's own names ends in would compress that name in its own way.
     label = next(
         bytes([each]) for each in _SAMPLES if not {bytes([each]), bytes([each]) * 3} & left
     )
     below, further = (label,), (label * 3,)
-    short, long = _authority(zone, below), _authority(zone, further)
+    sample = Zone(config)
+    short, long = _authority(sample, below), _authority(sample, further)
     marked = _authority(Zone(config, serial=_EVERY_BIT), below)
     assert len(short) == len(long) == len(marked)
     pointers = _pointers(short, long, _wire_bytes(further) - _wire_bytes(below))
@@ -67,22 +87,36 @@ def plan(config: ZoneConfig) -> Plan:
     for at in pointers:
         value = int.from_bytes(short[at : at + _POINTER_BYTES], "big") - _wire_bytes(below)
         authority[at : at + _POINTER_BYTES] = value.to_bytes(_POINTER_BYTES, "big")
-    bits = {category.name: 1 << number for number, category in enumerate(config.categories)}
+    categories = [category for part in zone.parts for category in part.config.categories]
     return Plan(
         name=config.origin,
         origin=b"".join(bytes([len(label)]) + label for label in zone.labels) + b"\0",
         labels=len(zone.labels),
         ttl_s=config.ttl_s,
-        categories=tuple((item.answer.packed, item.text.encode()) for item in config.categories),
-        tests=tuple(
-            (address.bits, sum(bits[category] for category in listed))
-            for address, listed in zone.tests.items()
-        ),
+        is_names=config.lists == "names",
+        keys=config.keys.mode,
+        categories=tuple((item.answer.packed, item.text.encode()) for item in categories),
+        category_names=tuple(item.name for item in categories),
+        parts=tuple(_parts(zone)),
         authority=bytes(authority),
         pointers=pointers,
         serial_at=serial_at,
         left=tuple(sorted(left)),
     )
+
+
+def _parts(zone: Zone) -> Iterator[Part]:
+    shift = 0
+    for part in zone.parts:
+        names = [category.name for category in part.config.categories]
+        bits = {name: 1 << number for number, name in enumerate(names)}
+        tests = tuple(
+            (subject.bits, sum(bits[category] for category in listed))
+            for subject, listed in part.tests.items()
+            if isinstance(subject, Network)
+        )
+        yield Part(part.config.origin, shift, len(names), tests)
+        shift += len(names)
 
 
 def _authority(zone: Zone, below: tuple[bytes, ...]) -> bytes:
@@ -120,8 +154,12 @@ def _left(zone: Zone) -> set[bytes]:
     names = [name_labels(name) for name in config.nameservers]
     names.append(mailbox_labels(config.hostmaster))
     origin = len(zone.labels)
-    return {
+    left = {
         name[-origin - 1].lower()
         for name in names
         if len(name) > origin and tuple(label.lower() for label in name[-origin:]) == zone.labels
     }
+    left |= {below[-1] for below in zone.inside}
+    if config.lists == "names":  # RFC 5782 §5
+        left |= {b"test", b"invalid"}
+    return left

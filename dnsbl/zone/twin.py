@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
 
 from dnsbl import native
+from dnsbl.config import ZoneConfig
 from dnsbl.verdict import Entry
 from dnsbl.zone import names as pure_names
 from dnsbl.zone import radix as pure
@@ -89,3 +90,9 @@ def give_back() -> None:
     """Gives the system back what a load left unused, where the compiled twin knows how."""
     if _give_back is not None:
         _give_back()
+
+
+def new_store(config: ZoneConfig) -> AnyRadix:
+    """What holds the listings of such a zone, empty, of the twin that serves."""
+    new = new_names if config.lists == "names" else new_radix
+    return new(category.name for category in config.categories)

@@ -1,167 +1,161 @@
-"""A zone: its configuration, its radix, its serial, and the test entries built into it."""
+"""A zone: its configuration, what is listed in it, its serial, and the entries built into it."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
-from dnsbl.config import ZoneConfig
-from dnsbl.network import IPV4, Network
+from dnsbl.config import CategoryConfig, ZoneConfig
+from dnsbl.name import Name
+from dnsbl.network import Network
+from dnsbl.subject import Subject
 from dnsbl.verdict import Entry, decide
 from dnsbl.wire.record import Labels
+from dnsbl.zone.access import AccessList
+from dnsbl.zone.builtin import NEVER_LISTED, test_entries
 from dnsbl.zone.keys import KeyRing
-from dnsbl.zone.twin import AnyRadix, new_radix
-
-NEVER_LISTED: Final = Network(IPV4, 0x7F00_0001, 32)  # RFC 5782 §5: 127.0.0.1
-_TEST_ADDRESS: Final = Network(IPV4, 0x7F00_0002, 32)  # RFC 5782 §5: 127.0.0.2
+from dnsbl.zone.twin import AnyRadix, new_store
 
 
 class Mirror(Protocol):
     """What has to hear of a zone's changes, since it answers in our place."""
 
-    def attach(self, name: str, radix: AnyRadix, serial: int) -> None:
-        """The zone of that origin answers from that radix from now on, and has that serial."""
+    def attach(self, name: str, radix: AnyRadix) -> None:
+        """The zone of that origin answers from that radix from now on."""
 
     def set_serial(self, name: str, serial: int) -> None:
         """The zone has that serial from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The listing by which something is listed in one category."""
+
+    category: CategoryConfig
+    entry: Entry
 
 
 class Zone:
     """What is listed in one zone.
 
     ``radix`` and ``serial`` are the follower's to change; the radix may be
-    swapped for another as a whole. ``serial`` is the number of the zone's last
-    change in the journal, of which SOA shows the low 32 bits. ``tests`` are the
-    entries that are built in. ``keys`` are those that clients ask with.
+    swapped for another as a whole. ``serial`` is the number of the last change
+    in the journal, of this zone or of one that it includes: SOA shows its low
+    32 bits. ``tests`` are the entries that are built in. ``parts`` are the zones
+    whose listings answer here: itself, and those that it includes. ``keys`` are
+    those that clients ask with, ``access`` which clients may ask.
     """
 
     def __init__(self, config: ZoneConfig, serial: int = 0) -> None:
         self.config = config
         self.labels: Final = tuple(label.encode() for label in config.origin.split("."))
-        self.tests: Final = _test_entries(config)
+        self.tests: Final = test_entries(config)
         self.keys: Final = KeyRing()
-        self._radix = new_radix(category.name for category in config.categories)
+        self.access: Final = AccessList(config.access)
+        self.parts: tuple[Zone, ...] = (self,)
+        self._within: list[Zone] = []  # the aggregates that it is a part of
+        self._radix = new_store(config)
         self._serial = serial
         self._mirror: Mirror | None = None
-        self._hosts: Final = _hosts(config, self.labels)
+        self._inside: Final[set[Labels]] = set()
+        self.add_inside(config.nameservers)
+        self.add_inside(host.name for host in config.hosts)
 
     @property
     def radix(self) -> AnyRadix:
-        """The listings and exclusions."""
+        """The listings and exclusions of its own."""
         return self._radix
 
     @property
     def serial(self) -> int:
-        """The number of the last change."""
-        return self._serial
+        """The number of the last change that shows here."""
+        return max(self._serial, *(part._serial for part in self.parts))  # noqa: SLF001  # of its own kind
 
     @serial.setter
     def serial(self, serial: int) -> None:
         self._serial = serial
-        if self._mirror is not None:
-            self._mirror.set_serial(self.config.origin, serial)
+        for zone in (self, *self._within):
+            if zone._mirror is not None:  # noqa: SLF001  # the same
+                zone._mirror.set_serial(zone.config.origin, zone.serial)  # noqa: SLF001  # the same
+
+    def include(self, parts: Sequence[Zone]) -> None:
+        """Answers from the listings of those zones; itself is one of them if it has categories."""
+        self.parts = tuple(parts)
+        for part in parts:
+            if part is not self:
+                part._within.append(self)  # noqa: SLF001  # the same
 
     def swap(self, radix: AnyRadix, serial: int) -> AnyRadix:
         """Answers from that radix from now on; gives the one before."""
-        old, self._radix, self._serial = self._radix, radix, serial
+        old, self._radix = self._radix, radix
         if self._mirror is not None:
-            self._mirror.attach(self.config.origin, radix, serial)
+            self._mirror.attach(self.config.origin, radix)
+        self.serial = serial
         return old
 
     def mirror_to(self, mirror: Mirror) -> None:
         """From now on the mirror hears of every change."""
         self._mirror = mirror
-        mirror.attach(self.config.origin, self._radix, self._serial)
+        mirror.attach(self.config.origin, self._radix)
+        mirror.set_serial(self.config.origin, self.serial)
 
-    def decide(self, network: Network, now: float) -> dict[str, Entry]:
-        """The listing that decides for each category in which the address or prefix is listed.
+    def listed(self, subject: Subject, now: float) -> tuple[Listed, ...]:
+        """For each category in which an address or name is listed, the listing that decides.
 
         RFC 5782 §5: the test entries are what they are, whatever the data says.
         """
-        if network == NEVER_LISTED:
-            return {}
-        test = self.tests.get(network)
-        if test is not None:
-            return dict(test)
-        return decide(self._radix.covering(network), now)
+        if subject in NEVER_LISTED:
+            return ()
+        return tuple(found for part in self.parts for found in part._listed(subject, now))  # noqa: SLF001  # of its own kind
 
-    def has_host(self, below: Labels) -> bool:
-        """Whether a name below the origin is that of a name server, or stands above one.
-
-        Such a name exists, whatever is known of it: NXDOMAIN for the zone's own
-        server would make resolvers drop the zone.
-        """
-        return tuple(label.lower() for label in below) in self._hosts
-
-    def exists(self, prefix: Network, now: float) -> bool:
-        """Whether any address of the prefix may be listed: by what covers it, or lies in it."""
-        radix = self._radix
-        return (
-            bool(decide(radix.covering(prefix), now))
-            or radix.listed_below(prefix)
-            or any(prefix.covers(test) for test in self.tests)
+    def _listed(self, subject: Subject, now: float) -> tuple[Listed, ...]:
+        test = self.tests.get(subject)
+        found = decide(self._radix.covering(subject), now) if test is None else test
+        return tuple(
+            Listed(category, found[category.name])
+            for category in self.config.categories
+            if category.name in found
         )
 
+    def exists_below(self, subject: Subject, now: float) -> bool:
+        """Whether anything may be listed inside a prefix, or below a name."""
+        return any(part._exists_below(subject, now) for part in self.parts)  # noqa: SLF001  # of its own kind
 
-class Zones:
-    """The zones that are served. They never change while the process runs; what is in them does.
+    def _exists_below(self, subject: Subject, now: float) -> bool:
+        # What covers the whole prefix; of a name, what covers all names below it, which an entry of
+        # it alone does not.
+        whole = Name(subject.domain, "below") if isinstance(subject, Name) else subject
+        return (
+            bool(decide(self._radix.covering(whole), now))
+            or self._radix.listed_below(subject)
+            or any(_covers(subject, test) for test in self.tests)
+        )
 
-    ``lock`` is held while an answer is decided, which looks more than once, and
-    while what is listed changes: an answer of two moments may be true of neither.
-    """
+    def add_inside(self, names: Iterable[str]) -> None:
+        """Names that exist, as those above them do, whatever is known of them.
 
-    def __init__(self, configs: Iterable[ZoneConfig]) -> None:
-        self.lock = threading.Lock()
-        self._by_origin = {config.origin: Zone(config) for config in configs}
-        self._by_labels = {zone.labels: zone for zone in self._by_origin.values()}
-        self._label_counts = sorted({len(labels) for labels in self._by_labels}, reverse=True)
-
-    def __iter__(self) -> Iterator[Zone]:
-        return iter(self._by_origin.values())
-
-    def get(self, origin: str) -> Zone | None:
-        """The zone of that origin, in lower case without the last dot."""
-        return self._by_origin.get(origin)
-
-    def find(self, labels: Labels) -> Zone | None:
-        """The zone that a name lies in, the longest origin first; None if it lies in none.
-
-        RFC 4343 §3: letters match without regard to case, other octets exactly.
+        Those inside the zone among its name servers and hosts, and the origins
+        of zones that lie in it: NXDOMAIN for one would make resolvers drop all
+        that is below it (RFC 8020).
         """
-        for count in self._label_counts:
-            if count <= len(labels):
-                suffix = tuple(label.lower() for label in labels[len(labels) - count :])
-                if (zone := self._by_labels.get(suffix)) is not None:
-                    return zone
-        return None
+        size = len(self.labels)
+        for name in names:
+            labels = tuple(label.encode() for label in name.split("."))
+            if len(labels) > size and labels[-size:] == self.labels:
+                below = labels[:-size]
+                self._inside.update(below[start:] for start in range(len(below)))
+
+    @property
+    def inside(self) -> frozenset[Labels]:
+        """Those names, without the origin."""
+        return frozenset(self._inside)
+
+    def has_inside(self, below: Labels) -> bool:
+        """Whether a name below the origin is one of those."""
+        return tuple(label.lower() for label in below) in self._inside
 
 
-def _hosts(config: ZoneConfig, origin: Labels) -> frozenset[Labels]:
-    """The names of name servers inside the zone, and those above them, without the origin."""
-    found: set[Labels] = set()
-    for name in config.nameservers:
-        labels = tuple(label.encode() for label in name.split("."))
-        if labels[-len(origin) :] == origin:
-            below = labels[: -len(origin)]
-            found.update(below[start:] for start in range(len(below)))
-    return frozenset(found)
-
-
-def _test_entries(config: ZoneConfig) -> dict[Network, dict[str, Entry]]:
-    """RFC 5782 §5: 127.0.0.2 is listed, and one test address for each value that is answered.
-
-    Where no category answers 127.0.0.2, that address is listed in all of them.
-    """
-    tests: dict[Network, dict[str, Entry]] = {}
-
-    def add(address: Network, category: str) -> None:
-        entry = Entry(address, category, excludes=False, expires_at=None)
-        tests.setdefault(address, {})[category] = entry
-
-    for category in config.categories:
-        add(Network(IPV4, int(category.answer), 32), category.name)
-    if _TEST_ADDRESS not in tests:
-        for category in config.categories:
-            add(_TEST_ADDRESS, category.name)
-    return tests
+def _covers(subject: Subject, test: Subject) -> bool:
+    """Whether a test entry lies in a prefix; below a name there is none."""
+    return isinstance(subject, Network) and isinstance(test, Network) and subject.covers(test)

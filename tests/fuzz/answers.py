@@ -8,15 +8,19 @@ from random import Random
 from typing import Final
 
 import twins
+from asking import CLIENT
 
 from dnsbl.config import ZoneConfig
 from dnsbl.network import Network
 from dnsbl.server.counters import Counters
 from dnsbl.server.respond import Responder
 from dnsbl.verdict import Entry
+from dnsbl.zone.names import Names
 from dnsbl.zone.plan import plan
 from dnsbl.zone.radix import Radix
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.twin import AnyRadix
+from dnsbl.zone.zone import Zone
+from dnsbl.zone.zones import Zones
 from fuzz.entries import NOW, entry
 from fuzz.packets import packet
 from fuzz.zones import zones
@@ -35,15 +39,13 @@ class Pair:
         self.zones = Zones(configs)
         self.responder = Responder(self.zones, Counters(), now=lambda: self.now)
         self.answerer = twins.compiled("answer").Answerer(
-            [plan(zone.config) for zone in self.zones], twins.compiled("gate").Gate(1)
+            [plan(zone) for zone in self.zones], twins.compiled("gate").Gate(1)
         )
-        self._radixes = {}
+        self._radixes: dict[str, AnyRadix] = {}
         for zone in self.zones:
-            names = zone.radix.categories
-            zone.swap(Radix(names), zone.serial)
-            radix = twins.compiled("radix").Radix(names)
-            self._radixes[zone.config.origin] = radix
-            self.answerer.attach(zone.config.origin, radix, zone.serial)
+            zone.swap(self._pure(zone), zone.serial)
+            self._attach(zone.config.origin, self._new(zone))
+            self._tell_serials()
         self.networks: list[Network] = []
 
     @property
@@ -75,29 +77,45 @@ class Pair:
         zone = self.zones.get(origin)
         assert zone is not None
         zone.serial = serial
-        self.answerer.set_serial(origin, serial)
+        self._tell_serials()
+
+    def _tell_serials(self) -> None:
+        for zone in self.zones:
+            self.answerer.set_serial(zone.config.origin, zone.serial)
 
     def swap(self, origin: str, held: Iterable[Entry], serial: int) -> None:
         """Both answer from radixes of their own that hold those entries."""
         zone = self.zones.get(origin)
         assert zone is not None
-        pure, compiled = Radix(zone.radix.categories), self._new(origin)
+        pure, compiled = self._pure(zone), self._new(zone)
         for each in held:
             pure.put(each)
             compiled.put(each)
         zone.swap(pure, serial)
-        self.answerer.attach(origin, compiled, serial)
+        self._attach(origin, compiled)
+        self._tell_serials()
+
+    def _attach(self, origin: str, compiled: AnyRadix) -> None:
+        self.answerer.attach(origin, compiled)
         self._radixes[origin] = compiled
 
-    def _new(self, origin: str):  # noqa: ANN202  # of a module that is not built everywhere
-        return twins.compiled("radix").Radix(self._radixes[origin].categories)
+    def _pure(self, zone: Zone) -> AnyRadix:
+        kind = Names if zone.config.lists == "names" else Radix
+        return kind(zone.radix.categories)
+
+    def _new(self, zone: Zone) -> AnyRadix:
+        if zone.config.lists == "names":
+            made: AnyRadix = twins.compiled("names").Names(zone.radix.categories)
+        else:
+            made = twins.compiled("radix").Radix(zone.radix.categories)
+        return made
 
     def compare(self, data: bytes) -> str:
         """What became of the message, in short; an AssertionError where the twins differ."""
         compiled = self.answerer.respond(data, self.now)
         if compiled is None:
             return "declined"
-        pure = self.responder.respond(data, "udp")
+        pure = self.responder.respond(data, "udp", CLIENT)
         assert (pure or b"") == compiled, (
             f"at {self.now!r} the twins differ about {data.hex()}:\n"
             f"pure     {(pure or b'').hex()}\ncompiled {compiled.hex()}"

@@ -66,7 +66,7 @@ CLIENTS: Final = (
     Client("an MTA with its own resolver", _RD | _AD),
     Client("a stub with EDNS", _RD, 1200),
     Client("dig", _RD | _AD, 1232, options=_COOKIE),
-    Client("dig +dnssec +nsid", _RD | _AD, 1232, _DO, _NSID + _SERVER_COOKIE),
+    Client("dig +dnssec", _RD | _AD, 1232, _DO, _SERVER_COOKIE),
     Client("dig +norecurse +noedns", 0),
     Client("kdig", _RD),
     Client("kdig +padding", _RD, 1232, options=_PADDING),
@@ -79,6 +79,7 @@ CLIENTS: Final = (
     Client("an old resolver", 0, 0),
 )
 _ODD_CLIENTS: Final = (
+    Client("dig +nsid", _RD | _AD, 1232, 0, _NSID + _COOKIE),
     Client("a client of version 1", _RD, 1232, 1 << 16),
     Client("a client with an extended rcode", _RD, 1232, 1 << 24),
     Client("a client with flags to come", _RD, 1232, 0x4001),

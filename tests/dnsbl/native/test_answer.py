@@ -289,11 +289,11 @@ def test_a_radix_of_another_zone_is_refused() -> None:
     other = twins.compiled("radix").Radix(("spam", "more"))
 
     with pytest.raises(ValueError, match="another zone"):
-        pair.answerer.attach("bl.example", other, 1)
+        pair.answerer.attach("bl.example", other)
     with pytest.raises(KeyError):
-        pair.answerer.attach("no.example", other, 1)
+        pair.answerer.attach("no.example", other)
     with pytest.raises(TypeError):
-        pair.answerer.attach("bl.example", None, 1)
+        pair.answerer.attach("bl.example", None)
     assert told(pair, "2.0.0.127.bl.example") == ["300 127.0.0.2"]
 
 

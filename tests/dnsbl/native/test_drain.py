@@ -21,7 +21,8 @@ from house import House
 from dnsbl.network import Network, parse
 from dnsbl.verdict import Entry
 from dnsbl.zone.fast import FastPath, fast_paths
-from dnsbl.zone.zone import Zone, Zones
+from dnsbl.zone.zone import Zone
+from dnsbl.zone.zones import Zones
 
 BATCH: Final = 64
 CHANGES: Final = 30_000

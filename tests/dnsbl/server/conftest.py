@@ -9,7 +9,7 @@ from dnsbl.network import parse
 from dnsbl.server.counters import Counters
 from dnsbl.server.respond import Responder
 from dnsbl.verdict import Entry
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 
 @pytest.fixture

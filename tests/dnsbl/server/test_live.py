@@ -26,7 +26,7 @@ from dnsbl.server.observe import NOTHING, Observers, Rates
 from dnsbl.wire.message import Query, decode
 from dnsbl.wire.numbers import Rcode
 from dnsbl.wire.record import Answer
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 PATIENCE_S = 20
 LISTED = Answer(Rcode.NOERROR, zone="bl.example", listed=("spam",))

@@ -20,7 +20,7 @@ from dnsbl.server.observation import (
 from dnsbl.wire.message import Query, decode, encode
 from dnsbl.wire.numbers import Rcode
 from dnsbl.wire.record import Answer, Labels
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 NOW = 1_800_000_000.5
 CLIENT = parse("198.51.100.53")

@@ -17,7 +17,7 @@ from dnsbl.server.observe import NOTHING, QUEUE_MAX, Observers, Rates
 from dnsbl.wire.message import Query, decode
 from dnsbl.wire.numbers import Rcode
 from dnsbl.wire.record import Answer
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 NOW = 1_800_000_000.0
 CLIENT = parse("198.51.100.53")

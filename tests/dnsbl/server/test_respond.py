@@ -7,6 +7,7 @@ import dns.message
 import dns.rcode
 import pytest
 import structlog.testing
+from asking import CLIENT
 from house import ZONE_TEXT, House
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,14 +16,14 @@ from dnsbl.server import respond
 from dnsbl.server.counters import Counters, DropCause
 from dnsbl.server.respond import LOGGED_FAILURES_MAX, Responder
 from dnsbl.wire.numbers import Rcode
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 LISTED = "7.2.0.192.bl.example"
 
 
 def ask(responder: Responder, query: dns.message.Message) -> dns.message.Message:
     """The reply over UDP, read by dnspython."""
-    data = responder.respond(query.to_wire(), "udp")
+    data = responder.respond(query.to_wire(), "udp", CLIENT)
     assert data is not None
     return dns.message.from_wire(data)
 
@@ -64,7 +65,7 @@ def test_case_of_the_question_comes_back(responder: Responder) -> None:
     """0x20: a resolver that mixes the case finds its own mixture in question and owner."""
     query = dns.message.make_query("7.2.0.192.bL.eXaMpLe", "A").to_wire()
 
-    reply = responder.respond(query, "udp")
+    reply = responder.respond(query, "udp", CLIENT)
 
     assert reply is not None
     assert reply[12 : 12 + 22 + 4] == query[12 : 12 + 22 + 4]
@@ -81,7 +82,7 @@ def test_case_of_the_question_comes_back(responder: Responder) -> None:
 )
 def test_drop_is_counted(responder: Responder, data: bytes, cause: DropCause) -> None:
     """What gets no reply is counted with its cause."""
-    assert responder.respond(data, "udp") is None
+    assert responder.respond(data, "udp", CLIENT) is None
     assert responder.counters.dropped(cause) == 1
     assert responder.counters.replies() == 0
 
@@ -91,14 +92,15 @@ def test_drop_is_counted(responder: Responder, data: bytes, cause: DropCause) ->
     [
         (b"\x01\x00", b"\x00\x01\x00\x00\x00\x00\x00\x00\x3fabc", Rcode.FORMERR),
         (b"\x01\x00", b"\x00\x00\x00\x00\x00\x00\x00\x00", Rcode.FORMERR),
-        (b"\x29\x00", b"\x00\x01\x00\x00\x00\x00\x00\x00\x3fabc", Rcode.NOTIMP),
+        (b"\x11\x00", b"\x00\x01\x00\x00\x00\x00\x00\x00\x3fabc", Rcode.NOTIMP),
+        (b"\x29\x00", b"\x00\x01\x00\x00\x00\x00\x00\x00\x3fabc", Rcode.REFUSED),
     ],
 )
 def test_malformed_message_gets_a_bare_header(
     responder: Responder, flags: bytes, body: bytes, rcode: Rcode
 ) -> None:
     """FORMERR, or NOTIMP whatever the body holds: id, opcode and RD are kept."""
-    reply = responder.respond(b"\xbe\xef" + flags + body, "udp")
+    reply = responder.respond(b"\xbe\xef" + flags + body, "udp", CLIENT)
 
     assert reply == b"\xbe\xef" + bytes([flags[0] | 0x80, rcode]) + bytes(8)
     assert responder.counters.replies(rcode) == 1
@@ -124,7 +126,7 @@ def test_answer_is_cut_to_what_the_client_takes(
     query = dns.message.make_query("2.0.0.127.bl.example", "TXT", **edns)
 
     over_udp = ask(responder, query)
-    over_tcp = responder.respond(query.to_wire(), "tcp")
+    over_tcp = responder.respond(query.to_wire(), "tcp", CLIENT)
 
     assert bool(over_udp.flags & dns.flags.TC) == truncated
     assert (over_udp.answer == []) == truncated
@@ -160,7 +162,7 @@ def test_any_bytes_end_as_reply_or_drop(responder: Responder, body: bytes, head:
     before = responder.counters.replies() + responder.counters.dropped("short")
     before += responder.counters.dropped("response")
 
-    reply = responder.respond(head + body, "udp")
+    reply = responder.respond(head + body, "udp", CLIENT)
 
     after = responder.counters.replies() + responder.counters.dropped("short")
     after += responder.counters.dropped("response")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dnsbl.server.resumption import resume_key_counts
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 KEYS = {
     "holders": [],

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import structlog.testing
+from asking import CLIENT
 
 from dnsbl.server.counters import Counters, Tally
 from dnsbl.server.respond import Responder
 from dnsbl.server.status import WRITE_UNCHANGED_S, StatusFile
 from dnsbl.store.database import Database
 from dnsbl.zone.follow import Follower
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 NOW = 1_800_000_000.0
 
@@ -53,8 +54,8 @@ async def test_file_says_what_its_description_says(
     published: Published, responder: Responder
 ) -> None:
     """The shape that `dnsbl.server.status` describes, and that the sidecar reads."""
-    responder.respond(b"noise", "udp")
-    responder.respond(b"\x00\x01\x01\x00" + bytes(8), "tcp")
+    responder.respond(b"noise", "udp", CLIENT)
+    responder.respond(b"\x00\x01\x01\x00" + bytes(8), "tcp", CLIENT)
 
     await published.file.write("serving")
 
@@ -96,7 +97,7 @@ async def test_file_is_written_when_something_changed_or_some_time_passed(
     published.clock[0] += 1
     await published.file.write("serving")
     assert published.read()["written_at"] == NOW
-    responder.respond(b"noise", "udp")
+    responder.respond(b"noise", "udp", CLIENT)
     await published.file.write("serving")
     assert published.read()["written_at"] == NOW + 1
 

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from unittest import mock
 
 import dns.asyncquery
 import dns.flags
@@ -16,6 +17,7 @@ import dns.rcode
 import dns.rdataclass
 import pytest
 import twins
+from asking import CLIENT
 
 from dnsbl.config import Endpoint
 from dnsbl.server import udp
@@ -24,7 +26,7 @@ from dnsbl.server.datagrams import DatagramServer, udp_server
 from dnsbl.server.endpoint import bind_udp
 from dnsbl.server.respond import Responder
 from dnsbl.server.udp import MESSAGE_BYTES_MAX
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 LISTED = "7.2.0.192.bl.example"
 UNLISTED = "8.2.0.192.bl.example"
@@ -205,7 +207,7 @@ def _expected_of(message_id: int, every: int) -> tuple[dns.rcode.Rcode, int]:
     if message_id % every:
         return dns.rcode.NOERROR, 1
     return (
-        (dns.rcode.NOTIMP, 0),
+        (dns.rcode.REFUSED, 0),
         (dns.rcode.REFUSED, 0),
         (dns.rcode.NOERROR, 1),
         (dns.rcode.FORMERR, 0),
@@ -285,6 +287,7 @@ def unix_clients(responder: Responder) -> Iterator[Callable[[], socket.socket]]:
         bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the least that the kernel gives
         bound.bind("")  # a name that the kernel makes up
+        stack.enter_context(mock.patch("dnsbl.server.udp.client_of", return_value=CLIENT))
         bound.settimeout(0)
 
         def new() -> socket.socket:

@@ -23,7 +23,7 @@ from dnsbl.server.respond import Responder
 from dnsbl.server.udp import UdpServer
 from dnsbl.server.workers import Worker
 from dnsbl.verdict import Entry
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 LISTED = "7.2.0.192.bl.example"
 UNLISTED = "8.2.0.192.bl.example"

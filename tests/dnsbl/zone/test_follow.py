@@ -19,7 +19,8 @@ from dnsbl.store.exclusions import Exclusion
 from dnsbl.store.listings import Listing
 from dnsbl.zone import source
 from dnsbl.zone.follow import SLICE_CHANGES, Follower
-from dnsbl.zone.zone import Zone, Zones
+from dnsbl.zone.zone import Zone
+from dnsbl.zone.zones import Zones
 
 ZONE = "bl.example"
 ADDRESS = parse("192.0.2.7")
@@ -76,7 +77,7 @@ class Followed:
         self.clock = clock
 
     def listed(self, network: Network = ADDRESS) -> bool:
-        return bool(self.zone.decide(network, self.clock[0]))
+        return bool(self.zone.listed(network, self.clock[0]))
 
     async def caught_up(self) -> None:
         """Everything committed by now is applied."""
@@ -412,11 +413,11 @@ async def test_expired_listing_leaves_the_radix(followed: Followed, database: Da
     above = parse("192.0.2.0/24")
     add(database, expires_at=NOW + 60)
     await followed.caught_up()
-    assert followed.zone.exists(above, followed.clock[0])
+    assert followed.zone.exists_below(above, followed.clock[0])
 
     followed.clock[0] = NOW + 60
     assert not followed.listed()  # at once
-    await until(lambda: not followed.zone.exists(above, followed.clock[0]))  # within a second
+    await until(lambda: not followed.zone.exists_below(above, followed.clock[0]))  # within a second
 
     assert len(followed.zone.radix) == 0
 

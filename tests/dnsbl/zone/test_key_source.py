@@ -21,7 +21,7 @@ from dnsbl.zone import key_source, source
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.key_source import KeySource
 from dnsbl.zone.keys import KeyRing
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 NOW = 1_800_000_000
 WAIT_S = 60  # generous: a failure still ends, and a loaded machine is slow

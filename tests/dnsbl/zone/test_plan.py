@@ -8,6 +8,7 @@ from house import ZONE_TEXT, House
 from dnsbl.config.zonefile import NAMESERVERS_MAX
 from dnsbl.wire.message import HEADER_BYTES
 from dnsbl.zone.plan import plan
+from dnsbl.zone.zone import Zone
 
 
 def zone_text(nameservers: list[str], hostmaster: str) -> str:
@@ -25,7 +26,7 @@ def test_names_like_the_samples_are_no_trouble(house: House, label: str) -> None
         zone_text([f"{label}.bl.example", f"ns.{label}.bl.example"], f"{label}@bl.example")
     )
 
-    made = plan(house.config.zones[0])
+    made = plan(Zone(house.config.zones[0]))
 
     assert label.encode() in made.left
     assert made.origin == b"\x02bl\x07example\x00"
@@ -37,7 +38,7 @@ def test_there_is_a_sample_for_every_zone(house: House) -> None:
     assert len(letters) == NAMESERVERS_MAX
     house.write_zone(zone_text([f"{letter}.bl.example" for letter in letters], "z6@bl.example"))
 
-    made = plan(house.config.zones[0])
+    made = plan(Zone(house.config.zones[0]))
 
     assert len(made.left) == NAMESERVERS_MAX + 1
     assert all(made.authority[at] & 0xC0 == 0xC0 for at in made.pointers)

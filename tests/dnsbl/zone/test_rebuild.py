@@ -20,7 +20,8 @@ from dnsbl.zone import rebuild
 from dnsbl.zone.contents import Contents
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.source import Reread, Source
-from dnsbl.zone.zone import Zone, Zones
+from dnsbl.zone.zone import Zone
+from dnsbl.zone.zones import Zones
 
 ZONE = "bl.example"
 NOW = 1_800_000_000
@@ -64,7 +65,7 @@ class Followed:
         self.follower = Follower(house.config.data.database, self.zones, now=lambda: NOW)
 
     def listed(self, network: Network) -> bool:
-        return bool(self.zone.decide(network, NOW))
+        return bool(self.zone.listed(network, NOW))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(WAIT_S):

@@ -21,7 +21,8 @@ from dnsbl.zone import images, source
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.image import Draft, Stand
 from dnsbl.zone.source import Loaded
-from dnsbl.zone.zone import Zone, Zones
+from dnsbl.zone.zone import Zone
+from dnsbl.zone.zones import Zones
 
 ZONE = "bl.example"
 NOW = 1_800_000_000
@@ -56,7 +57,7 @@ class Started:
         self.events: list[str] = []
 
     def listed(self, network: Network) -> bool:
-        return bool(self.zone.decide(network, self.at))
+        return bool(self.zone.listed(network, self.at))
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from dnsbl import native
 from dnsbl.zone import radix as pure
 from dnsbl.zone.fast import fast_paths
 from dnsbl.zone.twin import COMPILED, new_radix
-from dnsbl.zone.zone import Zones
+from dnsbl.zone.zones import Zones
 
 
 def test_the_compiled_twin_serves_where_it_was_built() -> None:
@@ -50,7 +50,7 @@ def test_a_part_that_is_missing_makes_the_pure_twin_serve() -> None:
             f"import sys; sys.modules['dnsbl.native.{part}'] = None\n"
             "from dnsbl.zone.fast import fast_paths\n"
             "from dnsbl.zone.twin import COMPILED, MISSING\n"
-            "from dnsbl.zone.zone import Zones\n"
+            "from dnsbl.zone.zones import Zones\n"
             "assert not COMPILED and MISSING\n"
             "assert fast_paths(Zones(()), 1) == [None]"
         )
