@@ -12,10 +12,10 @@ from libc.string cimport memcpy
 
 from dnsbl.native.holder cimport LARGE, NOTHING, REPLACED, Outcome, trim
 from dnsbl.native.nametable cimport (
-    ALL, BELOW, EXACT, NAME_FOUND_MAX, NameKeys, Part, covering_name, drop_due_names, get_name,
-    hash_name, hash_suffixes, listed_below_name, name_table_free, name_table_new, pack_names,
-    put_name,
+    NAME_FOUND_MAX, NameKeys, covering_name, drop_due_names, get_name, hash_name, hash_suffixes,
+    listed_below_name, name_table_free, name_table_new, pack_names, put_name,
 )
+from dnsbl.native.page cimport ALL, BELOW, EXACT, Part
 from dnsbl.native.rows cimport Loader, loader_free, loader_new
 from dnsbl.native.suffixes cimport LABELS_MOST, Secret, Suffix
 from dnsbl.native.values cimport NO_MEMORY, Entries, intern, release, retain, unpack

@@ -2,30 +2,17 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from dnsbl.native.page cimport PAGE_BITS, Page, Part, likely_place, slot_size
 from dnsbl.native.suffixes cimport LABELS_MOST, Secret, Suffix
 from dnsbl.native.values cimport Values
 
 cdef extern from *:
     void prefetch "__builtin_prefetch"(const void*) noexcept nogil
 
-cdef enum Part:                   # which part of a domain a slot is about, in the order of deciding
-    EXACT                         # the domain alone
-    BELOW                         # any name below it
-    ALL                           # both
-    ABOVE                         # nothing is listed here, but so many names are below
-
 cdef enum:
-    PAGE_BITS = 12
     PAGES = 1 << PAGE_BITS
     KEYS_HELD_MAX = 8
     NAME_FOUND_MAX = 2 * LABELS_MOST
-
-cdef struct Page:                 # the slots of the hashes that begin alike
-    uint8_t* slots                # [room], sorted; see nametable.pyx
-    int64_t due                   # when something in it expires, or earlier; INT64_MAX: never
-    uint32_t count
-    uint32_t room
-    uint8_t width                 # octets of each slot's number: 1, 2 or 4
 
 cdef struct NameTable:
     Values* values
@@ -54,6 +41,7 @@ cdef bint put_name(NameTable* table, const Suffix* keys, unsigned int labels, Pa
 cdef void pack_names(NameTable* table) noexcept nogil
 cdef long drop_due_names(NameTable* table, double now, long limit) noexcept nogil
 
+# From a call of hash_name to the last that takes its keys the table must not change.
 cdef void hash_name(const NameTable* table, const uint8_t* name, unsigned int labels,
                     NameKeys* keys) noexcept nogil
 cdef unsigned int covering_name(const NameTable* table, const NameKeys* keys, bint below,
@@ -64,15 +52,6 @@ cdef bint listed_below_name(const NameTable* table, const NameKeys* keys) noexce
 cdef inline const Page* page_of(const NameTable* table, Suffix key) noexcept nogil:
     """The page where the suffix would be."""
     return &table.pages[key.high >> (64 - PAGE_BITS)]
-
-
-cdef inline size_t slot_size(const Page* page) noexcept nogil:
-    return 9 + page.width
-
-
-cdef inline uint32_t likely_place(const Page* page, Suffix key) noexcept nogil:
-    """About where the suffix would be in its page: hashes are spread evenly."""
-    return <uint32_t>((key.low >> 32) * page.count >> 32)
 
 
 cdef inline void prefetch_pages(const NameTable* table, const NameKeys* keys) noexcept nogil:

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""The compiled twin of `dnsbl.zone.radix`: the same interface, the same answers, a fiftieth of the size."""
+"""The compiled twin of `dnsbl.zone.radix`: the same interface and answers, a fiftieth of the size."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 

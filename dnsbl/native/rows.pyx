@@ -16,9 +16,8 @@ from libc.string cimport memchr, memcmp, memset
 from dnsbl.native.bits cimport Bits
 from dnsbl.native.ipv4 cimport Tree4, fill4, get4, put4
 from dnsbl.native.ipv6 cimport Tree6, get6, put6
-from dnsbl.native.nametable cimport (
-    ALL, BELOW, EXACT, NameTable, Part, get_name, hash_suffixes, put_name,
-)
+from dnsbl.native.nametable cimport NameTable, get_name, hash_suffixes, put_name
+from dnsbl.native.page cimport ALL, BELOW, EXACT, Part
 from dnsbl.native.suffixes cimport LABELS_MOST, Suffix
 from dnsbl.native.text cimport DOMAIN_MAX, parse4, parse6, parse_name
 from dnsbl.native.values cimport (
