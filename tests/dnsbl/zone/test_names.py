@@ -11,7 +11,7 @@ import twins
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsbl.name import Name, Scope, parse_name
+from dnsbl.name import DOMAIN_CHARS_MAX, Name, Scope, parse_name
 from dnsbl.verdict import Entry, decide
 from dnsbl.zone.names import Names, question_name
 from dnsbl.zone.twin import AnyRadix
@@ -47,7 +47,11 @@ def filled(request: pytest.FixtureRequest) -> Filled:
 
 
 labels = st.sampled_from(("com", "a", "b", "example", "aaaaaaa", "aaaaaaaa", "x" * 63))
-domains = st.lists(labels, min_size=1, max_size=4).map(".".join)
+domains = (
+    st.lists(labels, min_size=1, max_size=4)
+    .map(".".join)
+    .filter(lambda domain: len(domain) <= DOMAIN_CHARS_MAX)
+)
 names_ = st.builds(Name, domains, st.sampled_from(get_args(Scope)))
 times = st.one_of(st.none(), st.integers(1, 9))
 texts = st.sampled_from(("", "", "", "its own"))
