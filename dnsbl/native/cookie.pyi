@@ -1,0 +1,13 @@
+from collections.abc import Sequence
+from typing import Literal
+
+from dnsbl.native.gate import Gate
+
+class Cookies:
+    def __init__(self, keys: Sequence[bytes], gate: Gate | None = None) -> None: ...
+    def set_keys(self, keys: Sequence[bytes]) -> None: ...
+    def judge(
+        self, cookie: bytes, address: bytes, now: float
+    ) -> tuple[bytes, Literal[0, 1, 2]]: ...
+
+def siphash(key: bytes, message: bytes) -> bytes: ...
