@@ -49,6 +49,7 @@ class Type(IntEnum):
     TXT = 16
     AAAA = 28
     OPT = 41
+    NXNAME = 128
     TKEY = 249
     TSIG = 250
     IXFR = 251
@@ -75,3 +76,4 @@ class ExtendedCode(IntEnum):
     PROHIBITED = 18
     NOT_AUTHORITATIVE = 20
     NOT_SUPPORTED = 21
+    INVALID_QUERY_TYPE = 30  # RFC 9824
