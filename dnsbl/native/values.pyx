@@ -198,6 +198,7 @@ cdef void unpack(const Values* values, uint32_t value, Entries* entries) noexcep
     _empty(entries)
     if value == NO_VALUE:
         return
+    entries.texts = held.texts
     entries.lists = mask = held.lists
     while mask:
         entries.times[lowest_bit(mask)] = held.expires if held.times == NULL else held.times[count]
