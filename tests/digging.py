@@ -1,0 +1,69 @@
+"""dig's answers, read: what a test of a protocol expects of them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Dug:
+    """What dig printed of one reply."""
+
+    text: str
+
+    @property
+    def status(self) -> str:
+        return self._first(r"status: (\w+)")
+
+    @property
+    def opcode(self) -> str:
+        return self._first(r"opcode: (\w+)")
+
+    @property
+    def flags(self) -> set[str]:
+        return set(self._first(r"^;; flags:([^;]*);").split())
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Of question, answer, authority and additional section."""
+        return tuple(int(n) for n in re.findall(r"(?:QUERY|ANSWER|AUTHORITY|ADDITIONAL): (\d+)",
+                                                self.text))  # fmt: skip
+
+    @property
+    def has_soa(self) -> bool:
+        """Whether the answer section has one."""
+        section = self.text.partition(";; ANSWER SECTION:")[2].partition("\n\n")[0]
+        return re.search(r"\sIN\s+SOA\s", section) is not None
+
+    @property
+    def edns_version(self) -> int | None:
+        """Of OPT; None where there is none."""
+        found = self._first(r"EDNS: version: (\d+)")
+        return int(found) if found else None
+
+    @property
+    def edns_flags(self) -> str:
+        """DO, and MBZ with what should be zero and is not."""
+        return self._first(r"EDNS: version: \d+, flags:([^;\n]*)(?:; udp|$)").strip()
+
+    def _first(self, pattern: str) -> str:
+        found = re.search(pattern, self.text, re.MULTILINE)
+        return found[1] if found else ""
+
+
+def dig(command: str, zone: str, port: int, server: str = "127.0.0.1") -> Dug:
+    """Runs a dig command as documents have it, with $zone and $server in it."""
+    words = shlex.split(command.replace("$zone", zone).replace("$server", server))
+    assert words[0] == "dig"
+    done = subprocess.run(
+        ["dig", "-p", str(port), "+tries=1", "+time=5", *words[1:]],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return Dug(done.stdout)

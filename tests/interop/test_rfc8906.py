@@ -1,0 +1,93 @@
+"""RFC 8906 §8, each of its checks by the dig command that it gives.
+
+§8.2.7 asks for a truncated DNSKEY answer of a signed zone, which ours are not: it is made all the
+same, as its note says, for OPT in the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from digging import Dug, dig
+from house import House
+from running import Running
+
+BASIC = {
+    "8.1.1": "dig +noedns +noad +norec soa $zone @$server",
+    "8.1.2": "dig +noedns +noad +norec type1000 $zone @$server",
+    "8.1.3.1": "dig +noedns +noad +norec +cd soa $zone @$server",
+    "8.1.3.2": "dig +noedns +norec +ad soa $zone @$server",
+    "8.1.3.3": "dig +noedns +noad +norec +zflag soa $zone @$server",
+    "8.1.3.4": "dig +noedns +noad +rec soa $zone @$server",
+    "8.1.4": "dig +noedns +noad +opcode=15 +norec +header-only @$server",
+    "8.1.5": "dig +noedns +noad +norec +tcp soa $zone @$server",
+}
+EXTENDED = {
+    "8.2.1": "dig +nocookie +edns=0 +noad +norec soa $zone @$server",
+    "8.2.2": "dig +nocookie +edns=1 +noednsneg +noad +norec soa $zone @$server",
+    "8.2.3": "dig +nocookie +edns=0 +noad +norec +ednsopt=100 soa $zone @$server",
+    "8.2.4": "dig +nocookie +edns=0 +noad +norec +ednsflags=0x40 soa $zone @$server",
+    "8.2.5": "dig +nocookie +edns=1 +noednsneg +noad +norec +ednsflags=0x40 soa $zone @$server",
+    "8.2.6": "dig +nocookie +edns=1 +noednsneg +noad +norec +ednsopt=100 soa $zone @$server",
+    "8.2.7": "dig +norec +dnssec +bufsize=512 +ignore dnskey $zone @$server",
+    "8.2.8": "dig +nocookie +edns=0 +noad +norec +dnssec soa $zone @$server",
+    "8.2.9": "dig +nocookie +edns=1 +noednsneg +noad +norec +dnssec soa $zone @$server",
+    "8.2.10": "dig +edns=0 +noad +norec +cookie +nsid +expire +subnet=0.0.0.0/0 soa $zone @$server",
+}
+CHECKS = BASIC | EXTENDED
+WITHOUT_SOA = {"8.1.2", "8.1.4", "8.2.7"}
+
+# What a zone file begins with, for a zone of each kind.
+KINDS = {
+    "addresses": "",
+}
+
+
+@pytest.fixture(params=KINDS)
+def served(
+    request: pytest.FixtureRequest,
+    house: House,
+    serve: Callable[..., Running],
+    tool: Callable[[str], str],
+) -> int:
+    """The port of a server with a zone of one kind, bl.example."""
+    tool("dig")
+    file = house.folder / "zones" / "bl.example.toml"
+    file.write_text(KINDS[request.param] + file.read_text())
+    serve(house.file)
+    return house.dns_port
+
+
+def expect(check: str, dug: Dug) -> None:
+    """What the RFC expects of the reply to a check."""
+    negotiates = "+edns=1" in CHECKS[check]
+    assert dug.status == ("NOTIMP" if check == "8.1.4" else "BADVERS" if negotiates else "NOERROR")
+    assert dug.has_soa == (check not in WITHOUT_SOA and not negotiates)
+    assert ("aa" in dug.flags) == (check != "8.1.4" and not negotiates)
+    assert ("rd" in dug.flags) == (check == "8.1.3.4")
+    assert "ad" not in dug.flags
+    assert "MBZ" not in dug.text
+    assert "OPT=100" not in dug.text
+    assert dug.edns_version == (None if check in BASIC else 0)
+    assert dug.edns_flags == ("do" if "+dnssec" in CHECKS[check] else "")
+    if check == "8.1.2":
+        assert dug.counts[1] == 0
+    if check == "8.1.4":
+        assert dug.opcode == "RESERVED15"
+        assert dug.counts == (0, 0, 0, 0)
+    if check == "8.1.5":
+        assert "(TCP)" in dug.text
+
+
+def test_every_check_passes(served: int) -> None:
+    """RFC 8906 §8: all of them, for a zone of each kind."""
+    failed = {}
+    for check, command in CHECKS.items():
+        dug = dig(command, "bl.example", served)
+        try:
+            expect(check, dug)
+        except AssertionError as error:
+            failed[check] = f"{error}\n{dug.text}"
+
+    assert not failed, "\n".join(f"§{check}: {why}" for check, why in failed.items())
