@@ -32,6 +32,8 @@ MAIL_SERVER, MAIL_SERVER_IPV6 = "192.0.2.25", "2001:db8::25"
 RESOLVER = "127.0.0.1"
 PORTAL = f"http://{LIST}:8053"
 
+NAMESERVERS = ("ns1.dns.example", "ns2.dns.example")
+
 LISTED = "192.0.2.99"
 LISTED_IPV6 = "2001:db8::99"
 IN_RANGE, KNOWN = "198.51.100.7", "198.51.100.25"  # both listed; KNOWN is on the allow-list as well
@@ -116,7 +118,7 @@ class Plan:
     origins: tuple[str, ...] = ("bl.example",)
     ttl_s: int = 1
     negative_ttl_s: int = 1
-    nameservers: tuple[str, str] = ("ns1.dns.example", "ns2.dns.example")
+    nameservers: tuple[str, str] = NAMESERVERS
     hidden: bool = False  # from the root: the lists are not delegated
 
     def zone(self, origin: str) -> str:

@@ -10,6 +10,7 @@ from internet import (
     IN_RANGE,
     KNOWN,
     LISTED,
+    LISTED_DOMAIN,
     LISTED_IPV6,
     MAIL_SERVER,
     MAIL_SERVER_IPV6,
@@ -79,6 +80,16 @@ def test_dnslists_lets_others_pass(exim: Internet) -> None:
 def test_dnslists_lets_a_listed_client_pass_that_an_allow_list_knows(exim: Internet) -> None:
     """The allow-list is asked first."""
     assert send(exim, KNOWN).code == 250
+
+
+def test_dnslists_refuses_a_listed_domain(exim: Internet) -> None:
+    """A list of domains is asked for the sender's; a bounce has no sender, and passes."""
+    domain = f"mail.{LISTED_DOMAIN}"
+
+    reply = send(exim, UNLISTED, f"someone@{domain}")
+    assert reply.code == 550
+    assert f"{domain} is listed in dbl.example: {domain} sends spam" in reply.text
+    assert send(exim, UNLISTED, "").code == 250
 
 
 def test_dnslists_stops_no_mail_where_the_list_is_gone(exim: Internet) -> None:

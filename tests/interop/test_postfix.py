@@ -10,6 +10,7 @@ from internet import (
     IN_RANGE,
     KNOWN,
     LISTED,
+    LISTED_DOMAIN,
     LISTED_IPV6,
     MAIL_SERVER,
     MAIL_SERVER_IPV6,
@@ -90,6 +91,13 @@ def test_reject_rbl_client_lets_others_pass(smtpd: Internet) -> None:
 def test_permit_dnswl_client_lets_a_listed_client_pass(smtpd: Internet) -> None:
     """A client that the allow-list knows is not refused for the block list's sake."""
     assert send(smtpd, KNOWN).code == 250
+
+
+def test_reject_rhsbl_sender_refuses_a_listed_domain(smtpd: Internet) -> None:
+    """A list of domains is asked for the sender's, and its text is quoted too."""
+    reply = send(smtpd, UNLISTED, f"someone@mail.{LISTED_DOMAIN}")
+    assert reply.code == 554
+    assert f"mail.{LISTED_DOMAIN} sends spam" in reply.text
 
 
 def test_postscreen_refuses_until_the_client_is_delisted(postscreen: Internet) -> None:

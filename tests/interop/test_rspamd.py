@@ -73,3 +73,9 @@ def test_an_allow_list_has_a_symbol_of_its_own(rspamd: Internet) -> None:
     """A client that is on both lists has both symbols, which even out."""
     symbols = scan(rspamd, KNOWN)
     assert symbols["WL_EXAMPLE_KNOWN"]["score"] == -symbols[SYMBOL]["score"]
+
+
+def test_a_link_to_a_listed_domain_has_a_symbol(rspamd: Internet) -> None:
+    """Whoever the client is."""
+    assert scan(rspamd, UNLISTED, MESSAGE + LINK)["DBL_EXAMPLE_SPAM"]["score"] == WEIGHT
+    assert "DBL_EXAMPLE_SPAM" not in scan(rspamd, UNLISTED)

@@ -9,6 +9,7 @@ from documented import snippet
 from internet import (
     KNOWN,
     LISTED,
+    LISTED_DOMAIN,
     LISTED_IPV6,
     MAIL_SERVER,
     PORTAL,
@@ -76,3 +77,11 @@ def test_an_allow_list_evens_out_a_list(spamassassin: Internet) -> None:
     report = scan(spamassassin, KNOWN)
     assert "3.0 BL_EXAMPLE_SPAM" in report
     assert "-3.0 WL_EXAMPLE_KNOWN" in report
+
+
+def test_a_listed_domain_is_scored_as_sender_and_as_link(spamassassin: Internet) -> None:
+    """Whoever the client is."""
+    report = scan(spamassassin, UNLISTED, LISTED_DOMAIN)
+    assert "3.0 DBL_EXAMPLE_FROM" in report
+    assert "3.0 DBL_EXAMPLE_URI" in report
+    assert "BL_EXAMPLE_SPAM" not in report
