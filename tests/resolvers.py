@@ -31,7 +31,7 @@ options {{
     session-keyfile none;
     qname-minimization strict;
     dnssec-validation yes;
-    deny-answer-addresses {{ 127.0.0.0/8; }} except-from {{ "bl.example"; }};
+    deny-answer-addresses {{ 127.0.0.0/8; }} except-from {{ {origins} }};
     {validate_except}
 }};
 controls {{ }};
@@ -70,6 +70,7 @@ def named(internet: Internet, *, told: bool) -> None:
     flags, protocol, algorithm, *key = internet.root_key.split()[-5:]
     config = NAMED.format(
         resolver=RESOLVER,
+        origins=" ".join(f'"{origin}";' for origin in internet.plan.origins),
         key=f'{flags} {protocol} {algorithm} "{"".join(key)}"',
         validate_except=snippet("BIND", "/etc/bind/named.conf.options") if told else "",
     )

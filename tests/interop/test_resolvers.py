@@ -12,7 +12,17 @@ from ipaddress import ip_address
 import dns.rcode
 import dns.rdatatype
 import pytest
-from internet import IN_RANGE, LISTED, LISTED_IPV6, LISTS, PORTAL, Internet, Plan
+from internet import (
+    IN_RANGE,
+    KINDS,
+    LISTED,
+    LISTED_DOMAIN,
+    LISTED_IPV6,
+    LISTS,
+    PORTAL,
+    Internet,
+    Plan,
+)
 from resolvers import RESOLVERS
 from wiretap import Wiretap
 
@@ -41,7 +51,8 @@ def resolver(
     """An internet with a resolver, and what that asks of the list."""
     name, told = request.param
     tool(name)
-    made = internet(Plan(ttl_s=TTL_S, negative_ttl_s=NEGATIVE_TTL_S, hidden=told))
+    origins = ("bl.example",) if told else tuple(KINDS)
+    made = internet(Plan(origins, TTL_S, NEGATIVE_TTL_S, hidden=told))
     RESOLVERS[name](made, told=told)
     made.until_answered("mx.example", "A")
     with Wiretap(made.namespace, *LISTS) as wiretap:
@@ -135,3 +146,17 @@ def test_the_test_entries_resolve(resolver: Resolver) -> None:
 
     assert made.ask(question("127.0.0.2")).rcode() == dns.rcode.NOERROR
     assert made.ask(question("127.0.0.1")).rcode() == dns.rcode.NXDOMAIN
+
+
+def test_a_listed_domain_resolves(resolver: Resolver) -> None:
+    """In a list of names too: the domain, what lies below it, and no other."""
+    made, _ = resolver
+    if "dbl.example" not in made.plan.origins:
+        return  # the told ones know one list
+
+    for domain in (LISTED_DOMAIN, f"mail.{LISTED_DOMAIN}"):
+        assert made.ask(f"{domain}.dbl.example").answer
+        assert (
+            f"{domain} sends spam" in made.ask(f"{domain}.dbl.example", "TXT").answer[0].to_text()
+        )
+    assert made.ask("other.example.dbl.example").rcode() == dns.rcode.NXDOMAIN
