@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint64_t
 
+from dnsbl.native.cookie cimport Cookies
 from dnsbl.native.gate cimport Gate
 from dnsbl.native.plan cimport Access, Plan
 # With what whoever drains a socket needs as well.
@@ -22,6 +23,7 @@ cdef class Answerer:
     cdef readonly tuple names     # of the zones, as the plans stand
     cdef readonly tuple categories  # their names, for each zone
     cdef Access access            # of the server
+    cdef Cookies cookies          # None where there are none
     cdef dict _places
     cdef dict _parts              # of each zone: where its radix answers
     cdef dict _held               # what the plans point to

@@ -15,6 +15,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from dnsbl.native.cookie cimport GOOD_COOKIE, Cookies
 from dnsbl.native.decision cimport (
     Decision, decide4, decide6, decide_name, exists4, exists6, exists_below_name,
 )
@@ -33,13 +34,15 @@ cdef class Answerer:
     """Answers for the zones whose plans it is given; `gate` guards their radixes.
 
     A plan is a `dnsbl.zone.plan.Plan`; each radix has the categories of its plan.
+    ``cookies`` makes server cookies, where there are any.
     Nothing is answered in a zone before every zone that it answers from has one.
     """
 
-    def __cinit__(self, plans, Gate gate):
+    def __cinit__(self, plans, Gate gate, Cookies cookies=None):
         cdef unsigned int place
         ordered = sorted(plans, key=lambda plan: -plan.labels)
         self.gate = gate
+        self.cookies = cookies
         self.names = tuple(plan.name for plan in ordered)
         self.categories = tuple(plan.category_names for plan in ordered)
         self._places = {name: place for place, name in enumerate(self.names)}
@@ -141,27 +144,31 @@ cdef class Answerer:
         """Decides, and writes the reply."""
         cdef const Plan* plan = query.plan
         cdef Decision decision
+        reply.has_cookie = query.cookie != 0 and self.cookies is not None
+        reply.trusted = reply.has_cookie and GOOD_COOKIE == self.cookies.exchange(
+            query.data + query.cookie, query.cookie_size, query.client.address,
+            query.client.octets, now, reply.cookie
+        )
         if plan.is_names:
             decide_name(query, now, &decision)
             if decision.listed:
-                return positive(query, &decision, now, reply)
-            return negative(query, NOERROR if exists_below_name(query, now) else NXDOMAIN, now,
-                            reply)
+                return positive(query, &decision, reply)
+            return negative(query, NOERROR if exists_below_name(query, now) else NXDOMAIN, reply)
         if query.is4:
             if query.length4 == 32:
                 decide4(plan, query.bits4, now, &decision)
                 if decision.listed:
-                    return positive(query, &decision, now, reply)
+                    return positive(query, &decision, reply)
             elif exists4(plan, query.bits4, query.length4, now):
-                return negative(query, NOERROR, now, reply)
+                return negative(query, NOERROR, reply)
         if query.is6:
             if query.length6 == 128:
                 decide6(plan, query.bits6, now, &decision)
                 if decision.listed:
-                    return positive(query, &decision, now, reply)
+                    return positive(query, &decision, reply)
             elif exists6(plan, query.bits6, query.length6, now):
-                return negative(query, NOERROR, now, reply)
-        return negative(query, NXDOMAIN, now, reply)
+                return negative(query, NOERROR, reply)
+        return negative(query, NXDOMAIN, reply)
 
 
 cdef bint _is_ready(const Plan* plan) noexcept:

@@ -1,6 +1,7 @@
 from typing import Literal, TypeAlias, TypedDict
 
 from dnsbl.native.answer import Answerer
+from dnsbl.native.ratelimit import RateLimiter
 
 DropCause: TypeAlias = Literal[
     "short", "response", "oversized", "unreceived", "unsent", "ignored", "rate_limited"
@@ -25,6 +26,7 @@ class Drain:
         answerer: Answerer,
         reader: int,
         packet_info: bool,
+        limiter: RateLimiter | None = None,
     ) -> None: ...
     def run(self, batches_max: int) -> tuple[int, bool]: ...
     def message(self, index: int) -> bytes: ...

@@ -20,6 +20,9 @@ from dnsbl.native.answer cimport (
 )
 from dnsbl.native.bits cimport lowest_bit
 from dnsbl.native.plan cimport Plan
+from dnsbl.native.ratelimit cimport DROP, SEND, RateLimiter
+from dnsbl.native.ratelimit cimport Client as Limited
+from dnsbl.native.reply cimport slip
 from dnsbl.native.values cimport CATEGORIES_MAX
 from dnsbl.native.wire cimport REPLY_OCTETS_MAX
 
@@ -115,6 +118,9 @@ cdef enum:
     TURN_NS = 2_000_000           # then timers, TCP and the follower have their turn
     MESSAGE_OCTETS_MAX = 4096     # no query is so long: one over it is dropped, and counted
     RCODES = 2                    # NOERROR, NXDOMAIN
+    LISTED = 0                    # kinds of replies, as `dnsbl.server.ratelimit.Kind` has them
+    UNLISTED = 1
+    EMPTY = 2
     SEEN = 64                     # observations kept until they are asked for; more are passed over
     SEEN_OCTETS_MAX = 512         # of an observed message; a longer one is passed over
 
@@ -126,6 +132,7 @@ cdef struct Buffers:
     sockaddr_in6 clients[BATCH]   # with room for one of IPv4
     dnsbl_control controls[BATCH]
     Query queries[BATCH]
+    Limited limited[BATCH]
     uint8_t fates[BATCH]
     uint8_t messages[BATCH][MESSAGE_OCTETS_MAX]
     Reply replies[BATCH]
@@ -180,6 +187,7 @@ cdef class Drain:
 
     cdef int _file
     cdef Answerer _answerer
+    cdef RateLimiter _limiter      # None: nobody is limited
     cdef unsigned int _reader
     cdef bint _packet_info
     cdef bint _shares              # the processors with other workers
@@ -192,7 +200,7 @@ cdef class Drain:
     cdef uint8_t _left[BATCH]      # the places of those declined in the batch at hand
 
     def __cinit__(self, int file, Answerer answerer not None, unsigned int reader,
-                  bint packet_info):
+                  bint packet_info, RateLimiter limiter=None):
         cdef unsigned int place
         if reader >= answerer.gate.readers:
             raise ValueError("the gate has no such reader")
@@ -202,6 +210,7 @@ cdef class Drain:
             raise MemoryError
         self._file = file
         self._answerer = answerer
+        self._limiter = limiter
         self._reader = reader
         self._packet_info = packet_info
         self._shares = answerer.gate.readers > 1
@@ -303,6 +312,9 @@ cdef class Drain:
             )
             if buffers.fates[place] == ANSWERED:
                 prefetch_first(query)
+                if self._limiter is not None:
+                    self._limiter.find(query.client.address, query.client.octets,
+                                       &buffers.limited[place])
             elif buffers.fates[place] == DROPPED_SHORT:
                 self._counts.short_ += 1
         for place in range(<unsigned int>received):
@@ -313,6 +325,8 @@ cdef class Drain:
             if buffers.fates[place] == ANSWERED:
                 query = &buffers.queries[place]
                 buffers.fates[place] = self._answerer.answer(query, now, reply)
+                if self._limiter is not None and buffers.fates[place] != DECLINED:
+                    buffers.fates[place] = self._limit(place, now)
             if buffers.fates[place] == DECLINED:
                 self._left[self._left_count] = <uint8_t>place
                 self._left_count += 1
@@ -333,6 +347,22 @@ cdef class Drain:
         self._counts.declined += self._left_count
         self._send(count)
         return received
+
+    cdef uint8_t _limit(self, unsigned int place, double now) noexcept nogil:
+        """What becomes of a reply once the limit is asked."""
+        cdef Reply* reply = &self._buffers.replies[place]
+        cdef unsigned int kind, verdict
+        if reply.trusted:  # who has our cookie is who it says
+            return self._buffers.fates[place]
+        kind = UNLISTED if reply.rcode else LISTED if reply.listed else EMPTY
+        verdict = self._limiter.check_client(&self._buffers.limited[place], kind, now)
+        if verdict == SEND:
+            return self._buffers.fates[place]
+        if verdict == DROP:
+            return DROPPED_LIMITED
+        self._counts.slipped += 1
+        slip(&self._buffers.queries[place], reply)
+        return TRUNCATED
 
     cdef void _count(self, const Query* query, const Reply* reply, bint truncated) noexcept nogil:
         cdef ZoneCounts* counts = &self._zones[query.plan - self._answerer.plans]

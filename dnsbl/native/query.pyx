@@ -7,11 +7,12 @@ Whatever else comes is declined, or dropped.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from dnsbl.native.bits cimport Bits
+from dnsbl.native.cookie cimport is_cookie_size
 from dnsbl.native.decision cimport permitted4, permitted6
 from dnsbl.native.nametable cimport hash_name
 from dnsbl.native.plan cimport KEYS_OPTIONAL, KEYS_REQUIRED, Access, Plan
 from dnsbl.native.wire cimport (
-    COOKIE_CLIENT, COOKIE_LEAST, COOKIE_MOST, HEADER, IGNORE, LABEL_KIND, LABELS_MAX, NAME_MAX,
+    HEADER, IGNORE, LABEL_KIND, LABELS_MAX, NAME_MAX,
     O_COOKIE, O_NSID, OPT_SIZE, PASS, PLAIN_MAX, REPLY_OCTETS_MAX, T_ANY, T_AXFR, T_IXFR,
     T_META, T_OPT, lower,
 )
@@ -178,8 +179,7 @@ cdef bint _read_opt(const uint8_t* data, size_t size, Query* query) noexcept nog
         if code == O_NSID:
             return False
         if code == O_COOKIE and query.cookie == 0:  # RFC 7873 §5.2: the first counts
-            # §4: a client's part of 8 octets, and one of 8 to 32 that a server made
-            if length != COOKIE_CLIENT and not COOKIE_LEAST <= length <= COOKIE_MOST:
+            if not is_cookie_size(length):
                 return False
             query.cookie = <uint16_t>(at + 4)
             query.cookie_size = <uint16_t>length

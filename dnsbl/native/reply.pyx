@@ -5,16 +5,17 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from dnsbl.native.bits cimport lowest_bit
+from dnsbl.native.cookie cimport COOKIE
 from dnsbl.native.plan cimport TEXT_MAX, Category, Plan
 from dnsbl.native.query cimport ANSWERED, DECLINED, TRUNCATED, Fate, Query, is_left
 from dnsbl.native.text cimport format4, format6
 from dnsbl.native.wire cimport (
-    HEADER, NAME_MAX, NOERROR, OPT_SIZE, RECORD_HEAD, REPLY_OCTETS_MAX, STRING_MAX, T_A, T_OPT, T_TXT,
+    HEADER, NAME_MAX, NOERROR, OPTION_HEAD, OPT_SIZE, O_COOKIE, RECORD_HEAD, REPLY_OCTETS_MAX, STRING_MAX, T_A, T_OPT, T_TXT,
     lower,
 )
 
 
-cdef Fate negative(const Query* query, unsigned int rcode, double now,
+cdef Fate negative(const Query* query, unsigned int rcode,
                    Reply* reply) noexcept nogil:
     """No such name, or no such record: with SOA (RFC 2308 §3).
 
@@ -28,26 +29,26 @@ cdef Fate negative(const Query* query, unsigned int rcode, double now,
         return DECLINED
     reply.rcode = rcode
     reply.listed = 0
-    if at + plan.authority_size + _opt_size(query) > query.limit:
-        return _truncated(query, now, reply)
+    if at + plan.authority_size + _opt_size(query, reply) > query.limit:
+        return _truncated(query, reply)
     _begin(query, 0, 1, False, reply)
     memcpy(reply.data + at, plan.authority, plan.authority_size)
     for index in range(plan.pointers_count):
         pointer = reply.data + at + plan.pointers[index]
         _put16(pointer, (pointer[0] << 8 | pointer[1]) + query.below)
     _put32(reply.data + at + plan.serial_at, plan.serial)
-    _end(query, now, reply, at + plan.authority_size)
+    _end(query, reply, at + plan.authority_size)
     return ANSWERED
 
 
-cdef Fate positive(const Query* query, const Decision* decision, double now,
+cdef Fate positive(const Query* query, const Decision* decision,
                    Reply* reply) noexcept nogil:
     """A record for each category, none twice; or no data, where the type is another.
 
     Declines texts that stand elsewhere.
     """
     cdef const Plan* plan = query.plan
-    cdef size_t limit = query.limit - _opt_size(query)
+    cdef size_t limit = query.limit - _opt_size(query, reply)
     cdef size_t at = query.end, length, before, other
     cdef uint64_t listed = decision.listed
     cdef unsigned int answers = 0, category
@@ -57,7 +58,7 @@ cdef Fate positive(const Query* query, const Decision* decision, double now,
     cdef uint8_t* record
     cdef bint twice
     if query.qtype != T_A and query.qtype != T_TXT:
-        return negative(query, NOERROR, now, reply)
+        return negative(query, NOERROR, reply)
     reply.rcode = NOERROR
     reply.listed = listed
     if query.qtype == T_TXT:
@@ -91,7 +92,7 @@ cdef Fate positive(const Query* query, const Decision* decision, double now,
         if twice:
             continue
         if at + RECORD_HEAD + length > limit:
-            return _truncated(query, now, reply)
+            return _truncated(query, reply)
         record = reply.data + at
         _put16(record, 0xC000 | HEADER)  # RFC 1035 §4.1.4: the question's name
         _put16(record + 2, query.qtype)
@@ -102,13 +103,13 @@ cdef Fate positive(const Query* query, const Decision* decision, double now,
         at += RECORD_HEAD + length
         answers += 1
     _begin(query, answers, 0, False, reply)
-    _end(query, now, reply, at)
+    _end(query, reply, at)
     return ANSWERED
 
 
-cdef void slip(const Query* query, double now, Reply* reply) noexcept nogil:
+cdef void slip(const Query* query, Reply* reply) noexcept nogil:
     """Makes a reply one without records that asks for TCP."""
-    _truncated(query, now, reply)
+    _truncated(query, reply)
 
 
 cdef size_t _name_text(const Query* query, uint8_t* text) noexcept nogil:
@@ -167,9 +168,9 @@ cdef size_t _strings(const Category* category, const uint8_t* address, size_t ad
     return written + 1 + size - at
 
 
-cdef Fate _truncated(const Query* query, double now, Reply* reply) noexcept nogil:
+cdef Fate _truncated(const Query* query, Reply* reply) noexcept nogil:
     _begin(query, 0, 0, True, reply)
-    _end(query, now, reply, query.end)
+    _end(query, reply, query.end)
     return TRUNCATED
 
 
@@ -185,24 +186,28 @@ cdef void _begin(const Query* query, unsigned int answers, unsigned int authorit
     _put16(reply.data + 10, query.edns)
 
 
-cdef inline size_t _opt_size(const Query* query) noexcept nogil:
+cdef inline size_t _opt_size(const Query* query, const Reply* reply) noexcept nogil:
     """The octets of the reply's OPT record."""
     if not query.edns:
         return 0
-    return OPT_SIZE
+    return OPT_SIZE + (OPTION_HEAD + COOKIE if reply.has_cookie else 0)
 
 
-cdef void _end(const Query* query, double now, Reply* reply, size_t at) noexcept nogil:
+cdef void _end(const Query* query, Reply* reply, size_t at) noexcept nogil:
     """OPT where the query had one (RFC 6891 §6.1.1), after so many octets."""
     cdef uint8_t* opt = reply.data + at
-    reply.size = at + _opt_size(query)
+    reply.size = at + _opt_size(query, reply)
     if not query.edns:
         return
     opt[0] = 0
     _put16(opt + 1, T_OPT)
     _put16(opt + 3, REPLY_OCTETS_MAX)
     _put32(opt + 5, 0x8000 if query.do_ else 0)  # RFC 3225 §3: DO is copied
-    _put16(opt + 9, 0)
+    _put16(opt + 9, <unsigned int>(reply.size - at - OPT_SIZE))
+    if reply.has_cookie:
+        _put16(opt + OPT_SIZE, O_COOKIE)
+        _put16(opt + OPT_SIZE + 2, COOKIE)
+        memcpy(opt + OPT_SIZE + OPTION_HEAD, reply.cookie, COOKIE)
 
 
 cdef inline void _put16(uint8_t* to, unsigned int value) noexcept nogil:

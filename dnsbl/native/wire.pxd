@@ -30,9 +30,7 @@ cdef enum:
     T_CAA = 257
     O_NSID = 3                    # RFC 5001
     O_COOKIE = 10                 # RFC 7873
-    COOKIE_CLIENT = 8             # RFC 7873 §4: octets of a client's part
-    COOKIE_LEAST = 16             # and of both parts
-    COOKIE_MOST = 40
+    OPTION_HEAD = 4               # RFC 6891 §6.1.2: code, length
     # What an access list says, by the categories of `dnsbl.zone.access.AccessList`.
     PASS = 0
     IGNORE = 2

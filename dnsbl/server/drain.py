@@ -8,6 +8,7 @@ import struct
 from typing import Final
 
 from dnsbl.native.drain import BATCH_MESSAGES_MAX, Drain
+from dnsbl.native.ratelimit import RateLimiter
 from dnsbl.server.client import client_network
 from dnsbl.server.respond import Responder
 from dnsbl.server.udp import STOP_MESSAGES_MAX, asks_packet_info
@@ -28,8 +29,16 @@ class DrainServer:
         # The drain itself says when it waits, and for how long at most.
         bound.settimeout(None)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, WAIT_US))
+        limiter = responder.manners.limiter
+        assert limiter is None or isinstance(limiter, RateLimiter)
         self._responder = responder
-        self._drain = Drain(bound.fileno(), fast.answerer, fast.reader, asks_packet_info(bound))
+        self._drain = Drain(
+            bound.fileno(),
+            fast.answerer,
+            fast.reader,
+            asks_packet_info(bound),
+            limiter,
+        )
         responder.counters.include(self._drain)
         if responder.observer is not None:
             responder.observer.include(self._drain)

@@ -16,6 +16,7 @@ import structlog
 
 from dnsbl.config import Config, QueryLogConfig
 from dnsbl.server.background import StoppedEarlyError, in_background, unless_stopped
+from dnsbl.server.cookies import CookieSecrets
 from dnsbl.server.counters import FIRST_WORKER, Counters, Tally
 from dnsbl.server.descriptors import connections_max
 from dnsbl.server.endpoint import bound_sockets
@@ -24,7 +25,8 @@ from dnsbl.server.loop import loop_name, new_loop
 from dnsbl.server.observation import Decide, Narrator
 from dnsbl.server.observe import Observers
 from dnsbl.server.querylog import QueryLog
-from dnsbl.server.respond import Responder
+from dnsbl.server.ratelimit import LimitReporter, Limits, new_rate_limiter
+from dnsbl.server.respond import Manners, Responder
 from dnsbl.server.resumption import resume_key_counts
 from dnsbl.server.status import StatusFile
 from dnsbl.server.supervise import Supervisor
@@ -32,7 +34,8 @@ from dnsbl.server.tcp import TcpServer
 from dnsbl.server.workers import Worker, answering, worker_count
 from dnsbl.store.database import DatabaseMissingError, SchemaError, open_reader, open_writer
 from dnsbl.zone.answer import answer
-from dnsbl.zone.fast import fast_paths
+from dnsbl.zone.chaos import ChaosConfig
+from dnsbl.zone.fast import FastPath, fast_paths
 from dnsbl.zone.follow import Follower
 from dnsbl.zone.twin import MISSING
 from dnsbl.zone.zones import Zones
@@ -40,6 +43,8 @@ from dnsbl.zone.zones import Zones
 # The follower's thread and the loop share the interpreter: this is how long an answer waits for it
 # while the thread reads rows. Python's default of 5 ms is felt.
 SWITCH_INTERVAL_S: Final = 0.0005
+
+COOKIE_SECRETS_S: Final = 5.0  # between two looks at their file
 
 _log = structlog.get_logger()
 
@@ -121,16 +126,20 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     if workers < config.dns.workers:
         _log.warning("workers_limited", configured=config.dns.workers, workers=workers)
     await asyncio.to_thread(_ensure_database, config)
-    zones = Zones(config.zones, config.dns.access)
-    fast = fast_paths(zones, workers)
+    dns = config.dns
+    zones = Zones(config.zones, dns.access, ChaosConfig(dns.identity, dns.version))
+    cookies = await asyncio.to_thread(_cookie_secrets, config)
+    limiter = new_rate_limiter(dns.rate_limit)
+    manners = Manners(dns.identity.encode(), cookies, limiter)
+    fast = fast_paths(zones, workers, None if cookies is None else cookies.secrets.keys)
     if MISSING:
         _log.warning("compiled_path_missing", reason=MISSING)
     observers = Observers(
         Narrator(zones, _decide(zones)), range(FIRST_WORKER, FIRST_WORKER + workers)
     )
     responders = [
-        Responder(zones, Counters(), fast=fast[number], observer=observers.workers[number])
-        for number in range(workers)
+        Responder(zones, Counters(), fast=fast[number], observer=observer, manners=manners)
+        for number, observer in enumerate(observers.workers)
     ]
     path = "python" if fast[0] is None else "compiled"
     query_log = _query_log(config.dns.query_log, observers)
@@ -157,6 +166,11 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
         if query_log is not None:
             stack.callback(query_log.close)
         await stack.enter_async_context(in_background(observers.run(), stop))
+        if cookies is not None:
+            await stack.enter_async_context(in_background(_refresh(cookies, fast[0]), stop))
+        if limiter is not None:
+            reporter = LimitReporter(limiter, Limits.of(dns.rate_limit))
+            await stack.enter_async_context(in_background(reporter.run(), stop))
         for number in range(1, workers):
             worker = Worker(FIRST_WORKER + number, sockets.udp[number], responders[number])
             await stack.enter_async_context(in_background(worker.run(), stop))
@@ -195,6 +209,23 @@ def _live_view(config: Config, tally: Tally, observers: Observers, path: str) ->
     tops = Tops(log.client_prefix_ipv4, log.client_prefix_ipv6)
     facts = {"started_at": round(time.time(), 3), "path": path}
     return LiveView(config.data.live_view, tally, observers, tops, facts)
+
+
+def _cookie_secrets(config: Config) -> CookieSecrets | None:
+    """Those of server cookies, where there are any. Raises SecretsError."""
+    cookies = config.dns.cookies
+    if not cookies.enabled:
+        return None
+    return CookieSecrets(cookies.secrets_file, config.data.directory)
+
+
+async def _refresh(cookies: CookieSecrets, fast: FastPath | None) -> None:
+    """Keeps the secrets of cookies in step with their file, and with the clock."""
+    while True:
+        await asyncio.sleep(COOKIE_SECRETS_S)
+        changed = await asyncio.to_thread(cookies.refresh)
+        if changed and fast is not None and fast.cookies is not None:
+            fast.cookies.set_keys(cookies.secrets.keys)
 
 
 def _ensure_database(config: Config) -> None:

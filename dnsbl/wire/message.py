@@ -246,6 +246,11 @@ def encode(
         data = _with_opt(records, query, answer, options, None)
         if len(data) <= limit_bytes:
             return Reply(data, truncated=True)
+    return encode_empty(query, answer, options)
+
+
+def encode_empty(query: Query, answer: Answer, options: ReplyOptions = NO_OPTIONS) -> Reply:
+    """A reply that says nothing but to ask again over TCP."""
     emptied = _pack(query, Answer(answer.rcode, answer.aa), tc=True)
     bare = ReplyOptions(cookie=options.cookie)
     return Reply(_with_opt(emptied, query, answer, bare, None), truncated=True)

@@ -15,8 +15,9 @@ from dnsbl.subject import Subject
 from dnsbl.wire.edns import EDNS_VERSION
 from dnsbl.wire.message import Query, Question
 from dnsbl.wire.names import readings
-from dnsbl.wire.numbers import CLASS_IN, ExtendedCode, Opcode, Rcode, Type
+from dnsbl.wire.numbers import CLASS_CHAOS, CLASS_IN, ExtendedCode, Opcode, Rcode, Type
 from dnsbl.wire.record import Answer, ExtendedError, Labels
+from dnsbl.zone import chaos
 from dnsbl.zone.keys import Refused, admit
 from dnsbl.zone.names import question_name
 from dnsbl.zone.records import (
@@ -58,13 +59,13 @@ def answer(zones: Zones, query: Query, now: float, client: Network) -> Answer | 
 
 def _answer_odd(query: Query) -> Answer | None:
     """What is said to a message that is no question, or none that we understand."""
-    if query.opcode in _REFUSED_OPCODES:
-        # RFC 1996 §3.11, RFC 2136 §3.3: from nobody whom we know to be allowed to tell us
-        return Answer(Rcode.REFUSED, extended=_PROHIBITED)
-    if query.opcode != Opcode.QUERY:
+    if query.opcode != Opcode.QUERY and query.opcode not in _REFUSED_OPCODES:
         return Answer(Rcode.NOTIMP)  # RFC 8906 §3.1.4: whatever the rest of the message holds
     if query.malformed is not None:
         return Answer(Rcode.FORMERR)
+    if query.opcode in _REFUSED_OPCODES:
+        # RFC 1996 §3.11, RFC 2136 §3.3: nobody is known who might tell us
+        return Answer(Rcode.REFUSED, extended=_PROHIBITED)
     if query.edns is not None and query.edns.version > EDNS_VERSION:
         return Answer(Rcode.BADVERS)  # RFC 6891 §6.1.3
     return None
@@ -73,11 +74,20 @@ def _answer_odd(query: Query) -> Answer | None:
 def _answer_question(
     zones: Zones, question: Question, now: float, client: Network, action: Action
 ) -> Answer | None:
+    unanswerable = chaos.unanswerable(question)
+    if unanswerable is not None:
+        return unanswerable
+    if question.qclass == CLASS_CHAOS:
+        return chaos.answer(question, zones.told)
     zone = zones.find(question.labels) if question.qclass == CLASS_IN else None
     if zone is None:
         return Answer(Rcode.REFUSED, extended=_NOT_AUTHORITATIVE)
-    if action == "pass":
-        action = zone.access.action(client)
+    return _answer_client(
+        zone, question, now, zone.access.action(client) if action == "pass" else action
+    )
+
+
+def _answer_client(zone: Zone, question: Question, now: float, action: Action) -> Answer | None:
     if action == "ignore":
         return None
     if action == "refuse":

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from dnsbl.config import ZoneConfig, answering
 from dnsbl.config.access import EVERYBODY, AccessConfig
 from dnsbl.config.zones import parent
 from dnsbl.wire.record import Labels
 from dnsbl.zone.access import AccessList
+from dnsbl.zone.chaos import ChaosConfig
 from dnsbl.zone.zone import Zone
+
+NOTHING_TOLD: Final = ChaosConfig()
 
 
 class Zones:
@@ -18,12 +22,19 @@ class Zones:
 
     ``lock`` is held while an answer is decided, which looks more than once, and
     while what is listed changes: an answer of two moments may be true of neither.
-    ``access`` says which clients may ask the server at all.
+    ``access`` says which clients may ask the server at all, ``told`` what it
+    tells of itself.
     """
 
-    def __init__(self, configs: Iterable[ZoneConfig], access: AccessConfig = EVERYBODY) -> None:
+    def __init__(
+        self,
+        configs: Iterable[ZoneConfig],
+        access: AccessConfig = EVERYBODY,
+        told: ChaosConfig = NOTHING_TOLD,
+    ) -> None:
         self.lock = threading.Lock()
-        self.access = AccessList(access)
+        self.access: Final = AccessList(access)
+        self.told: Final = told
         by_config = {config.origin: config for config in configs}
         self._by_origin = {origin: Zone(config) for origin, config in by_config.items()}
         self._by_labels = {zone.labels: zone for zone in self._by_origin.values()}

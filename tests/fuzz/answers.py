@@ -11,10 +11,11 @@ import twins
 from asking import CLIENT
 
 from dnsbl.config import ZoneConfig
-from dnsbl.network import Network
+from dnsbl.network import BITS, Network
 from dnsbl.server.counters import Counters
-from dnsbl.server.respond import Responder
+from dnsbl.server.respond import Manners, Responder
 from dnsbl.verdict import Entry
+from dnsbl.wire.cookie import Secrets
 from dnsbl.zone.names import Names
 from dnsbl.zone.plan import plan
 from dnsbl.zone.radix import Radix
@@ -31,16 +32,36 @@ PACKETS: Final = 500  # of a round
 _OUTCOMES: Final = {0: "NOERROR", 3: "NXDOMAIN"}
 
 
+SECRETS: Final = Secrets((bytes(range(16)), bytes(16)))
+
+
+class _Kept:
+    """Keeps the secrets of cookies as they are."""
+
+    secrets = SECRETS
+
+
 class Pair:
     """The same zones twice: in the pure radix behind a Responder, and in the compiled path."""
 
     def __init__(self, configs: Iterable[ZoneConfig], now: float = NOW) -> None:
         self.now = now
         self.zones = Zones(configs)
-        self.responder = Responder(self.zones, Counters(), now=lambda: self.now)
-        self.answerer = twins.compiled("answer").Answerer(
-            [plan(zone) for zone in self.zones], twins.compiled("gate").Gate(1)
+        self.responder = Responder(
+            self.zones, Counters(), now=lambda: self.now, manners=Manners(cookies=_Kept())
         )
+        gate = twins.compiled("gate").Gate(1)
+        self.answerer = twins.compiled("answer").Answerer(
+            [plan(zone) for zone in self.zones],
+            gate,
+            twins.compiled("cookie").Cookies(SECRETS.keys, gate),
+        )
+        # Of the twin that serves: what the one in Python asks is asked of it too.
+        if not self.zones.access.trivial:
+            self.answerer.set_access(None, self.zones.access.radix)
+        for zone in self.zones:
+            if not zone.access.trivial:
+                self.answerer.set_access(zone.config.origin, zone.access.radix)
         self._radixes: dict[str, AnyRadix] = {}
         for zone in self.zones:
             zone.swap(self._pure(zone), zone.serial)
@@ -110,12 +131,13 @@ class Pair:
             made = twins.compiled("radix").Radix(zone.radix.categories)
         return made
 
-    def compare(self, data: bytes) -> str:
+    def compare(self, data: bytes, client: Network = CLIENT) -> str:
         """What became of the message, in short; an AssertionError where the twins differ."""
-        compiled = self.answerer.respond(data, self.now)
+        address = client.bits.to_bytes(BITS[client.family] // 8, "big")
+        compiled = self.answerer.respond(data, self.now, address)
         if compiled is None:
             return "declined"
-        pure = self.responder.respond(data, "udp", CLIENT)
+        pure = self.responder.respond(data, "udp", client)
         assert (pure or b"") == compiled, (
             f"at {self.now!r} the twins differ about {data.hex()}:\n"
             f"pure     {(pure or b'').hex()}\ncompiled {compiled.hex()}"

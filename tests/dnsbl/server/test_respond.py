@@ -93,7 +93,7 @@ def test_drop_is_counted(responder: Responder, data: bytes, cause: DropCause) ->
         (b"\x01\x00", b"\x00\x01\x00\x00\x00\x00\x00\x00\x3fabc", Rcode.FORMERR),
         (b"\x01\x00", b"\x00\x00\x00\x00\x00\x00\x00\x00", Rcode.FORMERR),
         (b"\x11\x00", b"\x00\x01\x00\x00\x00\x00\x00\x00\x3fabc", Rcode.NOTIMP),
-        (b"\x29\x00", b"\x00\x01\x00\x00\x00\x00\x00\x00\x3fabc", Rcode.REFUSED),
+        (b"\x29\x00", b"\x00\x01\x00\x00\x00\x00\x00\x00\x3fabc", Rcode.FORMERR),
     ],
 )
 def test_malformed_message_gets_a_bare_header(

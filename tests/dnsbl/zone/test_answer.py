@@ -357,7 +357,7 @@ def test_other_classes_and_transfers_are_refused(qtype: int, qclass: int) -> Non
 @pytest.mark.parametrize(
     ("query", "rcode"),
     [
-        (Query(1, 5, rd=False, malformed="0 questions"), Rcode.REFUSED),
+        (Query(1, 5, rd=False, malformed="0 questions"), Rcode.FORMERR),
         (Query(1, 4, rd=False, question=Question(labels("bl.example"), 6, 1)), Rcode.REFUSED),
         (Query(1, 2, rd=False, malformed="0 questions"), Rcode.NOTIMP),
         (Query(1, 0, rd=False, malformed="cut off"), Rcode.FORMERR),
