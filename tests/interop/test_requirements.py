@@ -1,0 +1,176 @@
+"""What RFC 5782 asks of every kind of list, and what users of rbldnsd ask for, of one server.
+
+docs/reference/rfc.md maps all of it; here is what no other test promises by name.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+from house import ZONE_TEXT, House, free_port
+from running import Running, run_dnsbl
+
+WAIT_S = 30  # generous: a failure still ends, and a loaded machine is slow
+
+ADDRESSES = (
+    ZONE_TEXT
+    + """
+[category.policy]
+answer = "127.0.0.5"
+text = "policy [$]"
+delist = "never"
+[apex]
+a = ["192.0.2.80"]
+aaaa = ["2001:db8::80"]
+"""
+)
+SUBLIST = ZONE_TEXT.replace('"bl.example"', '"web.bl.example"').replace("127.0.0.2", "127.0.0.3")
+NAMES = 'lists = "names"\n' + ZONE_TEXT.replace('"bl.example"', '"dom.example"')
+
+MORE = """
+[dns.rate_limit]
+errors_per_s = 1
+burst_s = 1
+slip = 1
+[dns.query_log]
+file = "queries.jsonl"
+only = "listed"
+"""
+
+Asked = dns.message.Message
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A server of two workers with a list, a sublist and a list of names; rates are limited."""
+    made = House(tmp_path_factory.mktemp("house"), free_port(), free_port())
+    made.write_zone(ADDRESSES)
+    made.write_zone(SUBLIST, "web.bl.example")
+    made.write_zone(NAMES, "dom.example")
+    made.write_config(MORE)
+    made.file.write_text(made.file.read_text().replace("[dns]", "[dns]\nworkers = 2"))
+    for words in (
+        ("192.0.2.7", "--zone", "bl.example", "--category", "spam"),
+        ("2001:db8::7", "--zone", "bl.example", "--category", "policy"),
+        ("198.51.100.7", "--zone", "web.bl.example"),
+    ):
+        added = run_dnsbl(made.file, "add", *words)
+        assert added.returncode == 0, added.stderr
+    running = Running(made.file, "dns")
+    running.wait_for("ready")
+    yield made
+    running.stop()
+
+
+def ask(house: House, name: str, rdtype: str = "A", *, tcp: bool = False) -> Asked:
+    """The reply to one question."""
+    query = dns.message.make_query(name, rdtype)
+    send = dns.query.tcp if tcp else dns.query.udp
+    return send(query, "127.0.0.1", WAIT_S, house.dns_port)
+
+
+def values(reply: Asked) -> list[str]:
+    """The records of the answer section, in short."""
+    return sorted(record.to_text() for rrset in reply.answer for record in rrset)
+
+
+def until(house: House, name: str, expected: list[str]) -> None:
+    """Waits for an answer; fails if it does not come."""
+    ends_at = time.monotonic() + WAIT_S
+    while values(ask(house, name)) != expected:
+        assert time.monotonic() < ends_at, name
+        time.sleep(0.02)
+
+
+def test_a_sublist_answers_beside_its_list(house: House) -> None:
+    """RFC 5782 §2.3: each by its own name, each with its own value."""
+    assert values(ask(house, "7.100.51.198.web.bl.example")) == ["127.0.0.3"]
+    assert ask(house, "7.100.51.198.bl.example").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_the_apex_has_the_addresses_of_the_website(house: House) -> None:
+    """RFC 5782 §5: A and AAAA of the list's own name."""
+    assert values(ask(house, "bl.example")) == ["192.0.2.80"]
+    assert values(ask(house, "bl.example", "AAAA")) == ["2001:db8::80"]
+
+
+def test_test_entries_of_every_kind_answer(house: House) -> None:
+    """RFC 5782 §5: 127.0.0.2 and one for each value, the mapped ones, TEST; the others not."""
+    mapped = f"0.0.0.0.0.f.7.f.f.f.f.{'0.' * 20}bl.example"
+    listed = ["2.0.0.127.bl.example", "5.0.0.127.bl.example", f"2.{mapped}", "TEST.dom.example"]
+    unlisted = ["1.0.0.127.bl.example", f"1.{mapped}", "INVALID.dom.example"]
+
+    assert values(ask(house, listed[1])) == ["127.0.0.5"]
+    assert all("127.0.0.2" in values(ask(house, name)) for name in (listed[0], *listed[2:]))
+    assert all(values(ask(house, name, "TXT")) for name in listed)
+    assert [ask(house, name).rcode() for name in unlisted] == [dns.rcode.NXDOMAIN] * len(unlisted)
+
+
+def test_no_name_above_a_listed_one_is_nxdomain(house: House) -> None:
+    """spamhaus/rbldnsd#17: resolvers that minimise names reach what is listed."""
+    labels = ["7", "2", "0", "192", "bl", "example"]
+
+    above = [ask(house, ".".join(labels[cut:])) for cut in range(1, 4)]
+
+    assert [reply.rcode() for reply in above] == [dns.rcode.NOERROR] * 3
+    assert all(not reply.answer and reply.authority for reply in above)
+
+
+@pytest.mark.parametrize("rdtype", ["CAA", "TYPE256", "TYPE1000", "TYPE65280"])
+def test_types_of_250_and_more_are_answered(house: House, rdtype: str) -> None:
+    """spamhaus/rbldnsd#24: no data with SOA, not NOTIMP, so that certificates are issued."""
+    reply = ask(house, "bl.example", rdtype)
+
+    assert reply.rcode() == dns.rcode.NOERROR
+    assert not reply.answer
+    assert reply.authority
+
+
+def test_there_is_tcp_a_control_channel_and_misuse_is_limited(house: House) -> None:
+    """spamhaus/rbldnsd#8, but for transfers: TCP; commands that act at once; floods cut short."""
+    assert values(ask(house, "7.2.0.192.bl.example", tcp=True)) == ["127.0.0.2"]
+    assert run_dnsbl(house.file, "query", "192.0.2.7", "--zone", "bl.example").returncode == 0
+
+    flood = [ask(house, "none-of-ours.example") for _ in range(20)]
+
+    assert {reply.rcode() for reply in flood} == {dns.rcode.REFUSED}
+    assert any(reply.flags & dns.flags.TC for reply in flood)
+
+
+def test_the_query_log_has_no_nxdomain_lines(house: House) -> None:
+    """spamhaus/rbldnsd#32: with `only = "listed"`, what is not listed is not written."""
+    for name in ("8.2.0.192.bl.example", "7.2.0.192.bl.example"):
+        ask(house, name)
+    log = house.folder / "queries.jsonl"
+    ends_at = time.monotonic() + WAIT_S
+    while not (log.exists() and '"7.2.0.192.bl.example"' in log.read_text()):
+        assert time.monotonic() < ends_at
+        time.sleep(0.02)
+
+    written = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["rcode"] for line in written} == {"NOERROR"}
+    assert all(line["listed"] for line in written)
+
+
+def test_additions_and_removals_need_no_reload(house: House) -> None:
+    """rspamd/rbldnsd `-U`: both, kept in the database, answered within moments."""
+    name = "9.113.0.203.bl.example"
+
+    run_dnsbl(house.file, "add", "203.0.113.9", "--zone", "bl.example", "--category", "spam")
+    until(house, name, ["127.0.0.2"])
+    run_dnsbl(house.file, "remove", "203.0.113.9")
+    until(house, name, [])
+
+
+def test_soa_and_ns_are_there(house: House) -> None:
+    """smck83/expurgate#7: without them public resolvers say SERVFAIL."""
+    assert values(ask(house, "bl.example", "NS")) == ["ns1.bl.example."]
+    (soa,) = values(ask(house, "bl.example", "SOA"))
+    assert soa.startswith("ns1.bl.example. hostmaster.bl.example.")
