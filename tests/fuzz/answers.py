@@ -11,9 +11,10 @@ import twins
 from asking import CLIENT
 
 from dnsbl.config import ZoneConfig
-from dnsbl.network import BITS, Network
+from dnsbl.network import BITS, Network, parse
 from dnsbl.server.counters import Counters
 from dnsbl.server.respond import Manners, Responder
+from dnsbl.subject import Subject
 from dnsbl.verdict import Entry
 from dnsbl.wire.cookie import Secrets
 from dnsbl.zone.names import Names
@@ -23,11 +24,16 @@ from dnsbl.zone.twin import AnyRadix
 from dnsbl.zone.zone import Zone
 from dnsbl.zone.zones import Zones
 from fuzz.entries import NOW, entry
+from fuzz.names import name
 from fuzz.packets import packet
 from fuzz.zones import zones
 
 ENTRIES_MAX: Final = 300
 PACKETS: Final = 500  # of a round
+
+CLIENTS_AT: Final = tuple(
+    parse(text) for text in ("192.0.2.53", "192.0.2.54", "10.1.2.3", "2001:db8::1", "2001:db9::")
+)
 
 _OUTCOMES: Final = {0: "NOERROR", 3: "NXDOMAIN"}
 
@@ -67,7 +73,7 @@ class Pair:
             zone.swap(self._pure(zone), zone.serial)
             self._attach(zone.config.origin, self._new(zone))
             self._tell_serials()
-        self.networks: list[Network] = []
+        self._subjects: dict[str, list[Subject]] = {origin: [] for origin in self._radixes}
 
     @property
     def origins(self) -> list[str]:
@@ -78,13 +84,28 @@ class Pair:
         """The names of a zone's."""
         return tuple(self._radixes[origin].categories)
 
+    def subjects(self, origin: str) -> list[Subject]:
+        """What was ever put into a zone."""
+        return self._subjects[origin]
+
+    @property
+    def near(self) -> list[Subject]:
+        """What was ever put into any of them."""
+        return [subject for held in self._subjects.values() for subject in held]
+
+    def lists_names(self, origin: str) -> bool:
+        """Whether a zone lists names."""
+        zone = self.zones.get(origin)
+        assert zone is not None
+        return zone.config.lists == "names"
+
     def put(self, origin: str, held: Entry) -> None:
         """Adds an entry to both."""
         zone = self.zones.get(origin)
         assert zone is not None
         zone.radix.put(held)
         self._radixes[origin].put(held)
-        self.networks.append(held.network)
+        self._subjects[origin].append(held.network)
 
     def discard(self, origin: str, held: Entry) -> None:
         """Removes an entry from both."""
@@ -154,8 +175,14 @@ def fill(rng: Random, pair: Pair, count: int) -> None:
     """Puts entries at new places and at old ones."""
     for _ in range(count):
         origin = rng.choice(pair.origins)
-        at = rng.choice(pair.networks) if pair.networks and rng.randrange(4) == 0 else None
-        pair.put(origin, entry(rng, pair.categories(origin), at))
+        categories = pair.categories(origin)
+        if not categories:
+            continue  # an aggregate
+        held = pair.subjects(origin)
+        at = rng.choice(held) if held and rng.randrange(4) == 0 else None
+        if at is None and pair.lists_names(origin):
+            at = name(rng)
+        pair.put(origin, entry(rng, categories, at))
 
 
 def change(rng: Random, pair: Pair) -> None:
@@ -189,5 +216,6 @@ def round_(rng: Random) -> Counter[str]:
     for _ in range(PACKETS):
         if rng.randrange(25) == 0:
             change(rng, pair)
-        ended[pair.compare(packet(rng, pair.origins, pair.networks))] += 1
+        client = rng.choice(CLIENTS_AT)
+        ended[pair.compare(packet(rng, pair.origins, pair.near), client)] += 1
     return ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -13,7 +14,9 @@ import dns.opcode
 import dns.rdataclass
 import dns.rdatatype
 
+from dnsbl.name import Name
 from dnsbl.network import BITS, IPV4, IPV6, Network
+from dnsbl.subject import Subject
 from fuzz.entries import MAPPED_BITS, network
 
 _RD, _CD, _AD = 0x0100, 0x0010, 0x0020
@@ -90,12 +93,15 @@ _ODD_CLIENTS: Final = (
 
 _TYPES: Final = (1, 1, 1, 1, 16, 16, 16, 28, 28, 2, 6, 15, 255, 257, 65, 41, 251, 252, 0, 65_535)
 
+_KEY: Final = b"abcdefghijklmnopqrstuvwx23"  # what could be one
+
 # Names right below an origin that are no address, or hardly one.
 _ODD_NAMES: Final[tuple[Labels, ...]] = (
     (b"ns1",), (b"a", b"ns1"), (b"eu",), (b"ns2", b"eu"), (b"hostmaster",), (b"host.master",),
     (b"2",), (b"127",), (b"0",), (b"f",), (b"10",), (b"1", b"2", b"3", b"4"), (b"www", b"example"),
     (b"01", b"2"), (b"256",), (b"300", b"1", b"1", b"1"), (b"1", b"1", b"1", b"1", b"1"),
     (b"0",) * 33, (b"g",), (b"",), (b"\xff\x00",), (b"x" * 63,), (b"n" * 63,), (b"_x",), (b"*",),
+    (b"test",), (b"invalid",), (_KEY,), (b"2", b"0", b"0", b"127", _KEY),
     (b"1.2.3.4",), (b"00",), (b"-1",), (b"+1",), (b"1 ",), (b"\xb2",),
 )  # fmt: skip
 
@@ -146,8 +152,8 @@ def address_labels(address: Network, *, mapped: bool = False) -> Labels:
     return tuple(label.encode() for label in address.reverse_labels)
 
 
-def packet(rng: Random, origins: list[str], near: list[Network]) -> bytes:
-    """A message: most often a query about an address near those, at times damaged."""
+def packet(rng: Random, origins: list[str], near: Sequence[Subject]) -> bytes:
+    """A message: most often a query about an address or a name near those, at times damaged."""
     if rng.randrange(30) == 0:
         data = rng.choice(OTHERS)
     else:
@@ -161,15 +167,18 @@ def packet(rng: Random, origins: list[str], near: list[Network]) -> bytes:
     return data
 
 
-def _name(rng: Random, origins: list[str], near: list[Network]) -> Labels:
+def _name(rng: Random, origins: list[str], near: Sequence[Subject]) -> Labels:
     origin = origin_labels(rng.choice(origins))
     kind = rng.randrange(20)
+    about = rng.choice(near) if near else None
     if kind == 0:
         labels: Labels = rng.choice(_ODD_NAMES)
     elif kind == 1:
         labels = rng.choice(_ODD_NAMES) + rng.choice(_ODD_NAMES)
+    elif isinstance(about, Name):
+        labels = _near_name(rng, about)
     else:
-        labels = address_labels(_address(rng, near), mapped=rng.randrange(8) == 0)
+        labels = address_labels(_address(rng, about), mapped=rng.randrange(8) == 0)
         if rng.randrange(3) == 0:  # above addresses: what resolvers ask that minimise names
             labels = labels[-rng.randint(1, len(labels)) :]
         if kind == 2:
@@ -184,8 +193,21 @@ def _name(rng: Random, origins: list[str], near: list[Network]) -> Labels:
     return name
 
 
-def _address(rng: Random, near: list[Network]) -> Network:
-    base = rng.choice(near) if near and rng.randrange(5) else network(rng)
+def _near_name(rng: Random, name: Name) -> Labels:
+    """The name itself, one below it or above it, or another with as many labels."""
+    labels = [label.encode() for label in name.labels]
+    for _ in range(rng.randrange(3)):
+        if rng.randrange(2) and len(labels) < 100:
+            labels.insert(0, rng.choice((b"a", b"b", b"x.y", b"\xff", b"x" * 63, _KEY)))
+        elif len(labels) > 1:
+            del labels[rng.choice((0, 0, -1))]
+    if rng.randrange(8) == 0:
+        labels.append(rng.choice((b"test", b"invalid", _KEY, b"com")))
+    return tuple(labels) if sum(map(len, labels)) + len(labels) < 180 else (b"test",)
+
+
+def _address(rng: Random, about: Network | None) -> Network:
+    base = about if about is not None and rng.randrange(5) else network(rng)
     width = BITS[base.family]
     bits = base.bits
     if rng.randrange(3) == 0:

@@ -94,7 +94,7 @@ def test_whatever_is_asked_of_whatever_zones(rng: Random) -> None:
     for _ in range(rng.randint(1, 10)):
         if rng.randrange(4) == 0:
             change(rng, pair)
-        pair.compare(packet(rng, pair.origins, pair.networks))
+        pair.compare(packet(rng, pair.origins, pair.near))
 
 
 @slow
