@@ -118,10 +118,10 @@ def _own_records(zone: Zone, name: Labels, below: Labels, apex: Labels) -> Recor
     if not below:
         return apex_records(zone, apex)
     hosts = host_records(zone, name)
-    # Among names that are listed, any other could be one; an address is none.
-    if hosts or (zone.config.lists == "names" and zone.has_inside(below)):
-        return hosts
-    return None
+    is_mentioned = zone.has_inside(below)
+    if is_mentioned and zone.config.lists == "addresses":
+        is_mentioned = not readings(below)  # as a name server might be that is called 2
+    return hosts if hosts or is_mentioned else None
 
 
 def _refused(zone: Zone, refused: Refused, below: Labels, apex: Labels) -> Answer | None:

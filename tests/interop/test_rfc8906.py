@@ -38,26 +38,40 @@ EXTENDED = {
 CHECKS = BASIC | EXTENDED
 WITHOUT_SOA = {"8.1.2", "8.1.4", "8.2.7"}
 
-# What a zone file begins with, for a zone of each kind.
+# What the file of the zone that is asked begins with, for a zone of each kind; and its origin.
 KINDS = {
-    "addresses": "",
+    "addresses": ("bl.example", ""),
+    "names": ("bl.example", 'lists = "names"\n'),
+    "aggregate": ("all.example", 'include = ["bl.example", "spam.bl.example"]\n'),
+    "aggregate with listings of its own": ("all.example", 'include = ["bl.example"]\n'),
+    "sublist": ("spam.bl.example", ""),
+    "allow-list": ("bl.example", 'reputation = "good"\n'),
+    "keys optional": ("bl.example", 'keys.mode = "optional"\n'),
+    "keys required": ("bl.example", 'keys.mode = "required"\n'),
 }
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def port(
+def zone_and_port(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     tool: Callable[[str], str],
-) -> Iterator[int]:
-    """That of a server with a zone of one kind, bl.example."""
+) -> Iterator[tuple[str, int]]:
+    """Those of a server with a zone of one kind, whose origin is given."""
     tool("dig")
     house = House(tmp_path_factory.mktemp("house"), free_port(), free_port())
-    house.write_zone(KINDS[request.param] + ZONE_TEXT)
+    asked, lines = KINDS[request.param]
+    for origin in {"bl.example", "spam.bl.example", asked}:
+        text = ZONE_TEXT.replace('origin = "bl.example"', f'origin = "{origin}"')
+        if origin == asked:
+            text = lines + text.replace('delist = "self"\n', "")
+            if request.param == "aggregate":
+                text = text[: text.index("[category")]
+        house.write_zone(text, origin)
     house.write_config()
     running = Running(house.file)
     running.wait_for("ready")
-    yield house.dns_port
+    yield asked, house.dns_port
     running.stop()
 
 
@@ -83,6 +97,6 @@ def expect(check: str, dug: Dug) -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_the_reply_is_as_rfc_8906_expects(check: str, port: int) -> None:
+def test_the_reply_is_as_rfc_8906_expects(check: str, zone_and_port: tuple[str, int]) -> None:
     """A check of §8 passes, for a zone of each kind."""
-    expect(check, dig(CHECKS[check], "bl.example", port))
+    expect(check, dig(CHECKS[check], *zone_and_port))
