@@ -6,6 +6,7 @@ docs/reference/rfc.md maps all of it; here is what no other test promises by nam
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 
@@ -34,6 +35,13 @@ aaaa = ["2001:db8::80"]
 SUBLIST = ZONE_TEXT.replace('"bl.example"', '"web.bl.example"').replace("127.0.0.2", "127.0.0.3")
 NAMES = 'lists = "names"\n' + ZONE_TEXT.replace('"bl.example"', '"dom.example"')
 
+# Other lists, by what they do with us.
+CLOSED = {
+    action: ZONE_TEXT.replace('"bl.example"', f'"{action}.example"')
+    + f'[access]\n{action} = ["127.0.0.0/8"]\n'
+    for action in ("refuse", "ignore", "empty")
+}
+
 MORE = """
 [dns.rate_limit]
 errors_per_s = 1
@@ -54,6 +62,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     made.write_zone(ADDRESSES)
     made.write_zone(SUBLIST, "web.bl.example")
     made.write_zone(NAMES, "dom.example")
+    for action, text in CLOSED.items():
+        made.write_zone(text, f"{action}.example")
     made.write_config(MORE)
     made.file.write_text(made.file.read_text().replace("[dns]", "[dns]\nworkers = 2"))
     for words in (
@@ -71,7 +81,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def ask(house: House, name: str, rdtype: str = "A", *, tcp: bool = False) -> Asked:
     """The reply to one question."""
-    query = dns.message.make_query(name, rdtype)
+    query = dns.message.make_query(name, rdtype, use_edns=0)
     send = dns.query.tcp if tcp else dns.query.udp
     return send(query, "127.0.0.1", WAIT_S, house.dns_port)
 
@@ -111,6 +121,33 @@ def test_test_entries_of_every_kind_answer(house: House) -> None:
     assert all("127.0.0.2" in values(ask(house, name)) for name in (listed[0], *listed[2:]))
     assert all(values(ask(house, name, "TXT")) for name in listed)
     assert [ask(house, name).rcode() for name in unlisted] == [dns.rcode.NXDOMAIN] * len(unlisted)
+
+
+def test_an_empty_list_lists_nobody(house: House) -> None:
+    """RFC 6471 §3.4: a list that was emptied to be closed never lists the world."""
+    names = ["7.2.0.192.dom.example", "example.com.dom.example", "com.dom.example"]
+
+    assert [ask(house, name).rcode() for name in names] == [dns.rcode.NXDOMAIN] * len(names)
+    assert values(ask(house, "test.dom.example")) == ["127.0.0.2"]
+
+
+def test_a_zone_refuses_ignores_or_answers_empty(house: House) -> None:
+    """Access lists of a zone: extended error 18 (RFC 8914 §4.19), no reply, nothing listed."""
+    refused = ask(house, "2.0.0.127.refuse.example", tcp=True)
+    assert refused.rcode() == dns.rcode.REFUSED
+    assert [int(error.code) for error in refused.extended_errors()] == [18]
+
+    empty = ask(house, "2.0.0.127.empty.example")
+    assert empty.rcode() == dns.rcode.NXDOMAIN
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(WAIT_S)
+        client.connect(("127.0.0.1", house.dns_port))
+        ignored = dns.message.make_query("2.0.0.127.ignore.example", "A", id=1)
+        heard = dns.message.make_query("2.0.0.127.bl.example", "A", id=2)
+        client.send(ignored.to_wire())
+        client.send(heard.to_wire())
+        assert dns.message.from_wire(client.recv(4096)).id == heard.id
 
 
 def test_no_name_above_a_listed_one_is_nxdomain(house: House) -> None:
