@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import dns.flags
 import dns.message
@@ -204,6 +206,28 @@ def test_additions_and_removals_need_no_reload(house: House) -> None:
     until(house, name, ["127.0.0.2"])
     run_dnsbl(house.file, "remove", "203.0.113.9")
     until(house, name, [])
+
+
+def test_a_set_is_purged_at_once(house: House) -> None:
+    """RFC 6471 §3.7, §3.9: one statement takes a feed away, and nothing else."""
+    numbers = range(1, 51)
+    feed = house.folder / "feed.txt"
+    feed.write_text("".join(f"203.0.113.{number}\n" for number in numbers))
+    words = ("import", str(feed), "--zone", "web.bl.example", "--category", "spam")
+    imported = run_dnsbl(house.file, *words)
+    assert imported.returncode == 0, imported.stderr
+    names = [f"{number}.113.0.203.web.bl.example" for number in numbers]
+    for name in names:
+        until(house, name, ["127.0.0.3"])
+
+    with closing(sqlite3.connect(house.config.data.database, timeout=WAIT_S)) as database, database:
+        database.execute(
+            "DELETE FROM listings WHERE zone = 'web.bl.example' AND network LIKE '203.0.113.%'"
+        )
+
+    for name in names:
+        until(house, name, [])
+    assert values(ask(house, "7.100.51.198.web.bl.example")) == ["127.0.0.3"]
 
 
 def test_soa_and_ns_are_there(house: House) -> None:
