@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import dns.flags
 import dns.message
@@ -235,3 +236,22 @@ def test_soa_and_ns_are_there(house: House) -> None:
     assert values(ask(house, "bl.example", "NS")) == ["ns1.bl.example."]
     (soa,) = values(ask(house, "bl.example", "SOA"))
     assert soa.startswith("ns1.bl.example. hostmaster.bl.example.")
+
+
+def test_there_are_rate_limits_several_cores_and_metrics(house: House) -> None:
+    """rspamd/rbldnsd#1, #2 and its README: floods slip to TCP, two workers answer, all is told."""
+    for number in range(60):  # each from a port of its own, by which the kernel spreads them
+        ask(house, f"{number}.2.0.192.bl.example")
+        ask(house, "none-of-ours.example")
+    ends_at = time.monotonic() + WAIT_S
+
+    def told() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(house.config.data.dns_status.read_text())["counters"]
+        return found
+
+    while not (told()["slipped"] and all(each["count"] for each in told()["worker_replies"])):
+        assert time.monotonic() < ends_at
+        time.sleep(0.1)
+    assert [each["worker"] for each in told()["worker_replies"]] == [1, 2]
+    zones = {reply["zone"] for reply in told()["replies"]}
+    assert {"bl.example", ""} <= zones
