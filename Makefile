@@ -5,7 +5,7 @@
 # make test-pure  passes them where the compiled twins are not used, though built
 # make fuzz   the twins against each other: SECONDS=600, COUNT=1000000, SEED=1, TARGETS=answers
 # make sanitize   the compiled twins under AddressSanitizer and UndefinedBehaviorSanitizer
-# make bench  measures beside other servers, about half an hour; make bench-quick: in a minute
+# make bench  measures beside other servers, about forty minutes; make bench-quick: in two
 #             BENCH_ARGS='--lists 1M --rounds 3 --only peers --write'; --help has them all
 # make install PREFIX=/opt/dnsbl  a virtual environment of its own, for packages and images
 
@@ -81,9 +81,11 @@ check: lint types
 bench: $(VENV)/.set-up-bench
 	$(MAKE) install PREFIX=build/bench/installed
 	DNSBL_PRODUCT=$(CURDIR)/build/bench/installed/bin/dnsbl $(BIN)/python -m benchmarks $(BENCH_ARGS)
+	DNSBL_PRODUCT=$(CURDIR)/build/bench/installed/bin/dnsbl $(BIN)/python -m benchmarks.kinds $(BENCH_ARGS)
 
 bench-quick: $(VENV)/.set-up-bench
 	$(BIN)/python -m benchmarks --quick $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.kinds --entries 100000 --rounds 1 --seconds 0.6
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -35,7 +35,7 @@ NEGATIVE_TTL_S: Final = 60
 QUESTIONS_MAX: Final = 2_000_000
 SAMPLE: Final = 400  # answers that are compared with the list itself, for each peer in each round
 
-_RBLDNSD_HEAD: Final = f"""\
+RBLDNSD_HEAD: Final = f"""\
 $SOA {TTL_S} ns1.{ORIGIN} hostmaster.{ORIGIN} 0 3600 600 86400 {NEGATIVE_TTL_S}
 $NS {TTL_S} ns1.{ORIGIN}
 $TTL {TTL_S}
@@ -64,9 +64,11 @@ class BenchList:
         return next(address for address, listed in self.sample if listed)
 
 
-def message(address: str) -> bytes:
-    """The question for an address's A record, with 0 for its id."""
-    labels = [*(octet.encode() for octet in reversed(address.split(".")))]
+def message(subject: str) -> bytes:
+    """The question for the A record of an address or a name, with 0 for its id."""
+    labels = [label.encode() for label in subject.split(".")]
+    if subject.replace(".", "").isdigit():
+        labels.reverse()
     labels += [label.encode() for label in ORIGIN.split(".")]
     name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
     return struct.pack("!6H", 0, 0, 1, 0, 0, 0) + name + struct.pack("!2H", 1, 1)
@@ -110,7 +112,7 @@ def prepare(plan: ListPlan, folder: Path) -> BenchList:
 
         def write_rbldnsd(file: Path) -> None:
             with file.open("wb") as out, feed.open("rb") as feed_in:
-                out.write(_RBLDNSD_HEAD.encode())
+                out.write(RBLDNSD_HEAD.encode())
                 shutil.copyfileobj(feed_in, out)
 
         def write_questions(file: Path) -> None:
