@@ -27,8 +27,9 @@ class AccessList:
         self.radix: Final[AnyRadix] = new_radix(DENIALS)
         networks = dict.fromkeys(WHOLE, config.default) | dict(config.networks)
         self.trivial: Final = set(networks.values()) == {"pass"}
-        for network, action in networks.items():
-            self._put(network, action)
+        if not self.trivial:  # an entry for the whole of IPv4 takes half a megabyte
+            for network, action in networks.items():
+                self._put(network, action)
 
     def _put(self, network: Network, action: Action) -> None:
         if action == "pass":
