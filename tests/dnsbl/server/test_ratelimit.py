@@ -327,7 +327,7 @@ def test_the_compiled_hash_is_keyed_and_spread() -> None:
     crowd = Counter(place & 8191 for place in one)
 
     assert max(crowd.values()) <= 12  # 8 for one key in a million, were it chance
-    assert len(set(one)) == len(keys)
+    assert len(set(one)) >= len(keys) - 3  # of 32 bits: two meet in one run of a hundred
     assert sum(a == b for a, b in zip(one, other, strict=True)) <= 1
     assert same == made(limits, secret=bytes(16)).place(keys[0])
 
