@@ -1,4 +1,4 @@
-"""dig's answers, read: what a test of a protocol expects of them."""
+"""Answers as dig and kdig print them, read: what a test of a protocol expects of them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,21 @@ class Dug:
         return int(found) if found else None
 
     @property
+    def options(self) -> tuple[str, ...]:
+        """The EDNS options, each as dig prints it: "COOKIE: 0102..."."""
+        section = self.text.partition(";; OPT PSEUDOSECTION:\n")[2].partition("\n;;")[0]
+        return tuple(line.removeprefix("; ") for line in section.splitlines()[1:])
+
+    @property
+    def size_bytes(self) -> int:
+        return int(self._first(r"MSG SIZE  rcvd: (\d+)"))
+
+    def values(self, rdtype: str) -> list[str]:
+        """The data of the records of a type, anywhere in the reply."""
+        pattern = rf"^[^;\s]\S*\s+\d+\s+\w+\s+{rdtype}\s+(.*)$"
+        return re.findall(pattern, self.text, re.MULTILINE)
+
+    @property
     def edns_flags(self) -> str:
         """DO, and MBZ with what should be zero and is not."""
         return self._first(r"EDNS: version: \d+, flags:([^;\n]*)(?:; udp|$)").strip()
@@ -58,8 +73,19 @@ def dig(command: str, zone: str, port: int, server: str = "127.0.0.1") -> Dug:
     """Runs a dig command as documents have it, with $zone and $server in it."""
     words = shlex.split(command.replace("$zone", zone).replace("$server", server))
     assert words[0] == "dig"
+    return _run("dig", "-p", str(port), "+tries=1", "+time=5", *words[1:])
+
+
+def kdig(question: str, port: int, server: str = "127.0.0.1") -> Dug:
+    """Asks a question by kdig, given in its words; EDNS options are read by `text` alone."""
+    return _run(
+        "kdig", f"@{server}", "-p", str(port), "+retry=0", "+time=5", *shlex.split(question)
+    )
+
+
+def _run(*command: str) -> Dug:
     done = subprocess.run(
-        ["dig", "-p", str(port), "+tries=1", "+time=5", *words[1:]],
+        command,
         capture_output=True,
         text=True,
         timeout=30,
