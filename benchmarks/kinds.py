@@ -15,12 +15,12 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import questions, report, rounds
+from benchmarks import machine, questions, report, rounds
 from benchmarks.figures import Figures
 from benchmarks.lists import PLANS, SEED, ListPlan, address_text, written
 from benchmarks.peers import Peer, Rbldnsd
@@ -119,6 +119,15 @@ def domain_names(count: int, seed: int = SEED) -> Iterator[str]:
             yield name
 
 
+def _text(text: str) -> Callable[[Path], None]:
+    """What `written` calls to write a text."""
+
+    def write(file: Path) -> None:
+        file.write_text(text)
+
+    return write
+
+
 def prepare_names(folder: Path, plan: ListPlan) -> BenchList:
     """The files of a list of names: seven in ten with what is below them, two exact, one below."""
     own = folder / f"{plan.name}-{plan.entries}-{SEED}"
@@ -146,12 +155,10 @@ def prepare_names(folder: Path, plan: ListPlan) -> BenchList:
                     octets = questions.message(name)
                     out.write(struct.pack("!H", len(octets)) + octets)
 
-        written(feed, lambda file: file.write_text(body) and None)
-        written(rbldnsd, lambda file: file.write_text(questions.RBLDNSD_HEAD + body) and None)
+        written(feed, _text(body))
+        written(rbldnsd, _text(questions.RBLDNSD_HEAD + body))
         written(asked, write_questions)
-        written(
-            sample, lambda file: file.write_text(json.dumps(pairs[: questions.SAMPLE])) and None
-        )
+        written(sample, _text(json.dumps(pairs[: questions.SAMPLE])))
     found = tuple((name, held) for name, held in json.loads(sample.read_text()))
     return BenchList(plan, feed, rbldnsd, asked, found)
 
@@ -231,6 +238,7 @@ def page(figures: Figures) -> str:
     parts = [
         "# What other kinds of list cost",
         INTRODUCTION,
+        report.table(["", ""], [[name, value] for name, value in figures.about.items()]),
         report.table(["figure", "aim", "measured", "holds"], rows),
     ]
     for name in figures.lists:
@@ -246,7 +254,7 @@ def main() -> int:
     parser.add_argument("--entries", type=int, default=ADDRESSES.entries, help="of each list")
     parser.add_argument("--write", action="store_true", help="renews KINDS.md")
     chosen, _ = parser.parse_known_args()  # others are of `python -m benchmarks`
-    figures = Figures()
+    figures = Figures(machine.about())
     folder = CACHE / str(chosen.entries)
     with tempfile.TemporaryDirectory() as programs:
         probe = compiled("probe", Path(programs))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import kinds, questions
 from benchmarks.figures import Figures
+from benchmarks.prepared import Prepared
 from dnsbl.config import load
 from dnsbl.name import parse_name
 
@@ -39,7 +40,7 @@ def test_every_kind_has_a_configuration_that_loads(tmp_path: Path) -> None:
     parts = [f"part{number}.example" for number in range(kinds.PARTS)]
     zones = {part: kinds.zone_text(part, ("a", "b")) for part in parts}
     zones["bl.example"] = kinds.zone_text("bl.example", (), f"include = {parts}\n")
-    kind = kinds.Kind("x", kinds.Prepared(tmp_path), tuple(zones.items()))
+    kind = kinds.Kind("x", Prepared(tmp_path), tuple(zones.items()))
 
     kind.configure(5300)
 
@@ -48,12 +49,13 @@ def test_every_kind_has_a_configuration_that_loads(tmp_path: Path) -> None:
 
 def test_the_page_judges_by_rounds() -> None:
     """A ratio is of one round's turns, and says whether it holds."""
-    figures = Figures()
+    figures = Figures({"date": "2026-11-25"})
     for turn in range(2):
         figures.add(kinds.ADDRESSES.name, kinds.PLAIN, turn, cpu_us=2.0 + turn)
         figures.add(kinds.ADDRESSES.name, kinds.AGGREGATE, turn, cpu_us=2.2 + 1.1 * turn)
 
     page = kinds.page(figures)
 
+    assert "| date | 2026-11-25 |" in page
     assert "| ≤ 1.15 × | 1.10 × | yes |" in page
     assert page.count("not measured") == len(kinds.AIMS) - 1
