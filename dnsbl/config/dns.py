@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, cast, get_args
@@ -187,8 +188,8 @@ def _read_rate_limit(table: Table) -> RateLimitConfig:
         exempt=table.parsed_each("exempt", [], NETWORKS_EXPECTED, parse),
         log_only=table.flag("log_only", default=False),
     )
-    for network in limit.exempt:
-        if limit.exempt.count(network) > 1:
+    for network, times in Counter(limit.exempt).items():
+        if times > 1:
             raise ConfigError(
                 f"{table.file}: {table.key_name('exempt')}: expected each network once, "
                 f"but {network} stands twice"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from dnsbl.config.access import EVERYBODY
 from dnsbl.config.keys import may_be_key
 from dnsbl.config.toml import ConfigError
 from dnsbl.config.zonefile import CATEGORIES_MAX, ZoneConfig, read_zone
@@ -27,6 +28,7 @@ def read_zones(folder: Path, public_url: str) -> tuple[ZoneConfig, ...]:
         raise ConfigError(f"{folder}: holds no zone file; one is named like bl.example.toml")
     zones = {zone.origin: zone for zone in (read_zone(file, public_url) for file in files)}
     for zone in zones.values():
+        _check_test_entries(folder, zone)
         _check_sublist(folder, zone, zones)
         _check_include(folder, zone, zones)
     return tuple(zones.values())
@@ -89,6 +91,24 @@ def _check_sublist(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfi
             )
 
 
+def _check_test_entries(folder: Path, zone: ZoneConfig) -> None:
+    """RFC 5782 §5: no host of a zone of names stands where its test entries do."""
+    if zone.lists != "names":
+        return
+    inside = f".{zone.origin}"
+    for key, names in (
+        ("nameservers", zone.nameservers),
+        ("hosts", tuple(host.name for host in zone.hosts)),
+    ):
+        for name in names:
+            label = name.removesuffix(inside).rpartition(".")[2]
+            if name.endswith(inside) and label in TEST_NAMES:
+                raise ConfigError(
+                    f"{folder / zone.origin}.toml: {key}: {name} lies where {label}.{zone.origin} "
+                    "is a test entry (RFC 5782 §5)"
+                )
+
+
 def _check_include(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfig]) -> None:
     file = folder / f"{zone.origin}.toml"
     for origin in zone.include:
@@ -99,6 +119,7 @@ def _check_include(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfi
             raise ConfigError(
                 f"{file}: include: {origin} lists {_kind(other)}, and {zone.origin} {_kind(zone)}"
             )
+        _check_protected(file, zone, other)
     try:
         parts = answering(zone, zones)
     except ValueError as error:
@@ -109,6 +130,20 @@ def _check_include(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfi
     if count > CATEGORIES_MAX:
         raise ConfigError(
             f"{file}: include: expected at most {CATEGORIES_MAX} categories in all, got {count}"
+        )
+
+
+def _check_protected(file: Path, zone: ZoneConfig, other: ZoneConfig) -> None:
+    """What a zone keeps from some who ask, one that includes it does not give to all."""
+    if other.keys.mode == "required" and zone.keys.mode != "required":
+        raise ConfigError(
+            f"{file}: include: {other.origin} wants a key, and {zone.origin} would answer without "
+            'one; give it keys.mode = "required" too'
+        )
+    if other.access != EVERYBODY and zone.access == EVERYBODY:
+        raise ConfigError(
+            f"{file}: include: {other.origin} has an access list, and {zone.origin} would answer "
+            "everybody; give it an [access] too"
         )
 
 

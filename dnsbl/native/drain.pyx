@@ -44,6 +44,14 @@ cdef extern from * nogil:
         char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
     };
 
+    /* Numbers that one thread writes while another reads them. */
+    static unsigned int dnsbl_load(const unsigned int *number) {
+        return __atomic_load_n(number, __ATOMIC_RELAXED);
+    }
+    static void dnsbl_store(unsigned int *number, unsigned int value) {
+        __atomic_store_n(number, value, __ATOMIC_RELAXED);
+    }
+
     /* The octets of who sent a message, and how many: an IPv4-mapped address is an IPv4 one. */
     static unsigned int dnsbl_client(const struct sockaddr_in6 *from, unsigned char *address) {
         static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -107,6 +115,8 @@ cdef extern from * nogil:
     int MSG_WAITFORONE
     int MSG_TRUNC
     void dnsbl_turn_round(msghdr* message)
+    unsigned int dnsbl_load(const unsigned int* number)
+    void dnsbl_store(unsigned int* number, unsigned int value)
     unsigned int dnsbl_client(const sockaddr_in6* sender, uint8_t* address)
 
 BATCH_MESSAGES_MAX = 64
@@ -121,8 +131,7 @@ cdef enum:
     LISTED = 0                    # kinds of replies, as `dnsbl.server.ratelimit.Kind` has them
     UNLISTED = 1
     EMPTY = 2
-    SEEN = 64                     # observations kept until they are asked for; more are passed over
-    SEEN_OCTETS_MAX = 512         # of an observed message; a longer one is passed over
+    SEEN = 256                    # observations kept until they are asked for
 
 cdef struct Buffers:
     mmsghdr received[BATCH]
@@ -146,7 +155,7 @@ cdef struct Seen:                 # a message that is told to whoever watches, a
     Client client
     uint16_t message_size
     uint16_t reply_size           # 0: none
-    uint8_t message[SEEN_OCTETS_MAX]
+    uint8_t message[MESSAGE_OCTETS_MAX]
     uint8_t reply[REPLY_OCTETS_MAX]
 
 cdef struct Watch:
@@ -254,7 +263,7 @@ cdef class Drain:
                 received = self._batch(waits)
                 if received > 0:
                     batches += 1
-                    if self._left_count:
+                    if self._left_count or self._watch_is_full():
                         break
                 elif waits:
                     break
@@ -264,6 +273,10 @@ cdef class Drain:
                 waits = near
             self._ended = now
         return self._left_count, received == BATCH
+
+    cdef bint _watch_is_full(self) noexcept nogil:
+        """Whether what a batch may add no longer fits beside what was seen already."""
+        return self._watch != NULL and self._watch.count > SEEN - BATCH
 
     cdef int _batch(self, bint waits) noexcept nogil:
         """One batch; how many messages were in it."""
@@ -385,8 +398,10 @@ cdef class Drain:
         cdef Seen* seen
         if not replied and fate != DROPPED_IGNORED and fate != DROPPED_LIMITED:
             return
-        every = (watch.listed_every if replied and buffers.replies[place].listed
-                 else watch.other_every)
+        if replied and buffers.replies[place].listed:
+            every = dnsbl_load(&watch.listed_every)
+        else:
+            every = dnsbl_load(&watch.other_every)
         if every == 0:
             return
         # By chance rather than each so manieth: clients ask in turns of their own.
@@ -395,7 +410,7 @@ cdef class Drain:
         watch.chance ^= watch.chance << 17
         if watch.chance % every:
             return
-        if watch.count == SEEN or size > SEEN_OCTETS_MAX:
+        if watch.count == SEEN:  # never: `run` ends before
             return
         seen = &watch.seen[watch.count]
         watch.count += 1
@@ -471,8 +486,8 @@ cdef class Drain:
                 raise MemoryError
             watch.chance = <uint64_t>_nanoseconds() | 1
             self._watch = watch
-        self._watch.listed_every = listed_every
-        self._watch.other_every = other_every
+        dnsbl_store(&self._watch.listed_every, listed_every)
+        dnsbl_store(&self._watch.other_every, other_every)
 
     def observed(self) -> list:
         """Client, message and reply of what was seen since the last call; b"" where none left."""

@@ -7,6 +7,10 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
+import structlog
+
+_log = structlog.get_logger()
+
 
 class StoppedEarlyError(Exception):
     """A signal came before the service was ready."""
@@ -24,6 +28,25 @@ async def unless_stopped(work: Coroutine[Any, Any, object], stop: asyncio.Event)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def looking_on(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """As `in_background`, but work that breaks is logged, and the service goes on without it."""
+
+    async def logged() -> None:
+        try:
+            await work
+        except Exception:  # noqa: BLE001  # what only looks on ends no answers
+            _log.exception("background_failed", work=name)
+
+    task = asyncio.create_task(logged())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 @contextlib.asynccontextmanager

@@ -62,8 +62,8 @@ class DrainServer:
         """So many batches; whether more may wait."""
         left, more = self._drain.run(batches_max)
         observer = self._responder.observer
-        if observer is not None and observer.watching:
-            observer.saw_all(self._drain.observed())
+        if observer is not None and (seen := self._drain.observed()) and observer.watching:
+            observer.saw_all(seen)
         for index in range(left):
             client = client_network(self._drain.client(index))
             reply = self._responder.respond(self._drain.message(index), "udp", client)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeGuard
 
 import dnslib
 
@@ -132,17 +132,22 @@ class Narrator:
         )
 
 
-def name_text(labels: Labels) -> str:
-    """A name as RFC 1035 §5.1 writes it, in lower case and without the last dot."""
-    return ".".join(_label_text(label.lower()) for label in labels)
-
-
 def asked_text(labels: Labels, zone: Zone | None) -> str:
-    """The name of a question, with what may be a key shown as such.
+    """The name of a question, in lower case, with what may be a key shown as such.
 
-    In a zone that is the label before the origin; in none, any that looks like one.
+    Any label that looks like one, wherever a client has put it; but in a zone that
+    is asked without keys, only the one before the origin.
     """
-    key_at = None if zone is None else len(labels) - len(zone.labels) - 1
+    key_at = len(labels) - len(zone.labels) - 1 if _has_no_keys(zone) else None
+    return _text(labels, key_at)
+
+
+def _has_no_keys(zone: Zone | None) -> TypeGuard[Zone]:
+    return zone is not None and zone.config.keys.mode == "off"
+
+
+def _text(labels: Labels, key_at: int | None) -> str:
+    """A name as RFC 1035 §5.1 writes it; a key may stand there, or with None anywhere."""
     return ".".join(
         KEY_SHOWN
         if _KEY.fullmatch(label) and key_at in {None, place}
@@ -165,5 +170,5 @@ def _subject(zone: Zone, below: Labels) -> str:
     if below and _KEY.fullmatch(below[-1]):
         below = below[:-1]
     if zone.config.lists == "names":
-        return name_text(below)
+        return _text(below, len(below) if _has_no_keys(zone) else None)
     return next((network.address_text for network in readings(below) if network.is_address), "")

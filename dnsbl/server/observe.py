@@ -180,13 +180,22 @@ class Observers:
             told = [observation for seen in batch if (observation := self._told(seen)) is not None]
             for consumer, rates in self._wanted.items():
                 if rates != NOTHING:
-                    consumer.take(told)
+                    self._hand(consumer, told)
         lost = sum(worker.lost for worker in self.workers)
         if lost > self._lost:
             for consumer, rates in self._wanted.items():
                 if rates != NOTHING:
                     consumer.lost(lost - self._lost)
             self._lost = lost
+
+    def _hand(self, consumer: Consumer, told: Sequence[Observation]) -> None:
+        try:
+            consumer.take(told)
+        # A mistake of ours, too. One consumer must not end the others'.
+        except Exception:  # noqa: BLE001  # logged with its traceback
+            self._failed += 1
+            if self._failed <= LOGGED_FAILURES_MAX:
+                _log.exception("observation_failed")
 
     def _told(self, seen: Seen | SeenBytes) -> Observation | None:
         try:

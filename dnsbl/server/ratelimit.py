@@ -3,7 +3,7 @@
 Who forges the address of somebody else has our replies sent there. Over the
 limit most get none, and every so manieth an empty one with TC: a client that
 is what it seems asks again over TCP, where no address can be forged, while a
-victim gets no more than was sent to us.
+victim gets about as much as was sent to us, a cookie's 16 octets more at most.
 
 A limit is kept as one time for each network and kind (the generic cell rate
 algorithm, as ITU-T I.371 has it): when all replies that it has had would have

@@ -15,7 +15,7 @@ from typing import Any, Final
 import structlog
 
 from dnsbl.config import Config, QueryLogConfig
-from dnsbl.server.background import StoppedEarlyError, in_background, unless_stopped
+from dnsbl.server.background import StoppedEarlyError, in_background, looking_on, unless_stopped
 from dnsbl.server.cookies import CookieSecrets
 from dnsbl.server.counters import FIRST_WORKER, Counters, Tally
 from dnsbl.server.descriptors import connections_max
@@ -165,12 +165,14 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
         await stack.enter_async_context(in_background(status.run(), stop))
         if query_log is not None:
             stack.callback(query_log.close)
-        await stack.enter_async_context(in_background(observers.run(), stop))
+        await stack.enter_async_context(looking_on(observers.run(), "observers"))
         if cookies is not None:
-            await stack.enter_async_context(in_background(_refresh(cookies, fast[0]), stop))
+            await stack.enter_async_context(
+                looking_on(_refresh(cookies, fast[0]), "cookie secrets")
+            )
         if limiter is not None:
             reporter = LimitReporter(limiter, Limits.of(dns.rate_limit))
-            await stack.enter_async_context(in_background(reporter.run(), stop))
+            await stack.enter_async_context(looking_on(reporter.run(), "rate limits"))
         for number in range(1, workers):
             worker = Worker(FIRST_WORKER + number, sockets.udp[number], responders[number])
             await stack.enter_async_context(in_background(worker.run(), stop))
@@ -178,7 +180,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
         stack.enter_context(answering(sockets.udp[0], responders[0]))
         await stack.enter_async_context(_tcp(config, responders[0], sockets.tcp, connections))
         live = _live_view(config, tally, observers, path)
-        await stack.enter_async_context(in_background(live.run(), stop))
+        await stack.enter_async_context(looking_on(live.run(), "live view"))
         yield {
             "pid": os.getpid(),
             "listen": [str(endpoint) for endpoint in config.dns.listen],

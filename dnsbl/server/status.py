@@ -118,10 +118,10 @@ class StatusFile:
         now = self._now()
         if document == self._written and now - self._written_at < WRITE_UNCHANGED_S:
             return
-        text = json.dumps(document | {"written_at": round(now, 3)}) + "\n"
+        told = document | {"written_at": round(now, 3)}
         try:
-            # In a thread, in order: a slow disk delays no answer.
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._store, text)
+            # In a thread, in order: neither a slow disk nor ten thousand keys delay an answer.
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store, told)
         except OSError as error:
             if self._writable:
                 _log.warning("status_unwritable", file=str(self._path), error=error.strerror)
@@ -130,10 +130,10 @@ class StatusFile:
         self._writable = True
         self._written, self._written_at = document, now
 
-    def _store(self, text: str) -> None:
+    def _store(self, told: dict[str, object]) -> None:
         # Not synced: the file is for the moment.
         beside = self._path.with_name(f".{self._path.name}.new")
-        beside.write_text(text)
+        beside.write_text(json.dumps(told) + "\n")
         beside.replace(self._path)
 
     def _document(self, state: str) -> dict[str, object]:

@@ -156,7 +156,9 @@ def _text(found: Listed, said: str) -> str:
     own = found.entry.text.replace("$", said)
     if own and len(own.encode()) <= TEXT_OCTETS_MAX:
         return own
-    return found.category.text.replace("$", said)
+    # A name of odd octets is longer as a text than as a name.
+    text = found.category.text.replace("$", said).encode()[:TEXT_OCTETS_MAX]
+    return text.decode(errors="ignore")
 
 
 def _distinct(records: Iterable[Record]) -> tuple[Record, ...]:

@@ -172,3 +172,41 @@ def test_an_allow_list_is_not_delisted_from(house: House, refusal: Callable[[], 
     house.write_zone(text.replace('delist = "self"', ""))
 
     assert house.config.zones[0].categories[0].delist == "never"
+
+
+@pytest.mark.parametrize(
+    ("protection", "said"),
+    [
+        ('keys.mode = "required"\n', "bl.example wants a key, and all.example would answer with"),
+        ('access.default = "refuse"\n', "bl.example has an access list, and all.example would"),
+    ],
+)
+def test_an_aggregate_gives_away_nothing_that_a_zone_protects(
+    house: House, write: Write, refusal: Callable[[], str], protection: str, said: str
+) -> None:
+    """It would answer without a key, or everybody, from listings that are for some."""
+    house.write_zone(protection + ZONE_TEXT)
+    write("all.example", 'include = ["bl.example"]', categories=False)
+
+    assert said in refusal()
+
+    write("all.example", 'include = ["bl.example"]\n' + protection, categories=False)
+
+    assert len(house.config.zones) == 2
+
+
+@pytest.mark.parametrize("label", ["test", "invalid"])
+@pytest.mark.parametrize("key", ["nameservers", "hosts"])
+def test_a_host_where_a_test_entry_is_is_refused(
+    house: House, refusal: Callable[[], str], label: str, key: str
+) -> None:
+    """RFC 5782 §5: TEST of a list of names would have no records."""
+    host = f"ns1.{label}.bl.example"
+    text = 'lists = "names"\n' + ZONE_TEXT
+    if key == "hosts":
+        text += f'[hosts]\n"{host}" = ["192.0.2.1"]\n'
+    else:
+        text = text.replace("ns1.bl.example", host)
+    house.write_zone(text)
+
+    assert f"{key}: {host} lies where {label}.bl.example is a test entry" in refusal()

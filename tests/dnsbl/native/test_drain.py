@@ -13,6 +13,7 @@ from random import Random
 from types import ModuleType
 from typing import Any, Final
 
+import dns.message
 import pytest
 import twins
 from fuzz.packets import CLIENTS, address_labels
@@ -106,6 +107,36 @@ def test_only_what_was_left_is_handed_out(drains: ModuleType, path: FastPath) ->
         with pytest.raises(IndexError):
             drain.message(0)
         assert drain.counts()["declined"] == 1
+
+
+def test_all_that_is_watched_is_kept(drains: ModuleType, path: FastPath) -> None:
+    """A run ends before anything would have to be passed over; a long query is kept like others."""
+    padded = dns.message.make_query("8.2.0.192.bl.example", "A", use_edns=0, pad=2048).to_wire(
+        max_size=4096
+    )
+    asked = [*[query(parse("192.0.2.1"))] * 44, padded] * 5  # as many as a socket holds
+    seen: list[tuple[bytes, bytes, bytes]] = []
+
+    with drained(drains, path) as (drain, client):
+        drain.watch(1, 1)
+        for data in asked:
+            client.send(data)
+        replies = []
+        while len(seen) < len(asked):
+            drain.run(64)
+            found = drain.observed()
+            assert found
+            seen += found
+            replies += [client.recv(2000) for _ in found]
+        drain.watch(0, 0)
+        client.send(asked[0])
+        drain.run(1)
+
+        assert drain.observed() == []
+    assert len(padded) > 1024
+    assert [message for _, message, _ in seen] == asked
+    assert [reply for _, _, reply in seen] == replies
+    assert {address for address, _, _ in seen} == {b"\x7f\0\0\1"}
 
 
 def test_a_full_batch_says_that_there_may_be_more(drains: ModuleType, path: FastPath) -> None:

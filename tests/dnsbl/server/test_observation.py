@@ -158,6 +158,18 @@ def test_a_key_is_never_told(zones: Zones, key: str) -> None:
     assert [each.subject for each in told if each is not None] == ["192.0.2.7", "", ""]
 
 
+@pytest.mark.parametrize("lists", ["addresses", "names"])
+def test_a_key_in_the_wrong_place_is_not_told(house: House, lists: str) -> None:
+    """As whoever mistakes the order asks, in a zone that has keys."""
+    house.write_zone(f'lists = "{lists}"\nkeys.mode = "optional"\n{ZONE_TEXT}')
+
+    told = narrator(Zones(house.config.zones)).tell(seen(query(f"{KEY}.com.bl.example"), LISTED))
+
+    assert told is not None
+    assert told.name == "KEY.com.bl.example"
+    assert told.subject == ("KEY.com" if lists == "names" else "")
+
+
 def test_a_domain_is_the_subject_in_a_zone_of_names(house: House) -> None:
     """The name without the zone, and without a key; a label of a key's length is a label."""
     house.write_zone(f'lists = "names"\n{ZONE_TEXT}')

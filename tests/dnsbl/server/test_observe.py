@@ -100,6 +100,27 @@ def test_all_workers_are_seen(observers: Observers, query: Query) -> None:
     assert {(each.at, each.client, each.weight) for each in onlooker.seen} == {(NOW, CLIENT, 1)}
 
 
+def test_a_consumer_that_breaks_does_not_end_the_others(observers: Observers, query: Query) -> None:
+    """It is logged, and what comes next is handed to both again."""
+
+    class Broken(Onlooker):
+        def take(self, observations: Sequence[Observation]) -> None:
+            super().take(observations)
+            raise ZeroDivisionError
+
+    broken, sound = Broken(), Onlooker()
+    for onlooker in (broken, sound):
+        observers.want(onlooker, ALL)
+
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            observers.workers[0].saw("udp", CLIENT, query, LISTED, 80)
+            observers.look()
+
+    assert [len(onlooker.seen) for onlooker in (broken, sound)] == [2, 2]
+    assert [line["event"] for line in logs] == ["observation_failed"] * 2
+
+
 def test_listed_ones_and_others_are_sampled_apart(observers: Observers, query: Query) -> None:
     """One of so many, each of which stands for as many."""
     onlooker = Onlooker()
