@@ -27,16 +27,34 @@ cdef extern from "<sys/mman.h>" nogil:
     int PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE
     void* MAP_FAILED
 
+# LeakSanitizer looks for pointers in memory of malloc only: told of a mapping, it finds the runs'
+# buffers by what points to them. The tree itself comes from malloc, so its loss is still told.
+cdef extern from *:
+    """
+    #if defined(__SANITIZE_ADDRESS__)
+    #include <sanitizer/lsan_interface.h>
+    #else
+    #define __lsan_register_root_region(start, octets) ((void)0)
+    #define __lsan_unregister_root_region(start, octets) ((void)0)
+    #endif
+    """
+    void __lsan_register_root_region(const void* start, size_t octets) nogil
+    void __lsan_unregister_root_region(const void* start, size_t octets) nogil
+
 
 cdef void* _zeroed(size_t octets) noexcept nogil:
     """Memory that costs only the pages that are touched."""
     cdef void* start = mmap(NULL, octets, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    return NULL if start == MAP_FAILED else start
+    if start == MAP_FAILED:
+        return NULL
+    __lsan_register_root_region(start, octets)
+    return start
 
 
 cdef void _unmap(void* start, size_t octets) noexcept nogil:
     if start != NULL:
+        __lsan_unregister_root_region(start, octets)
         munmap(start, octets)
 
 
