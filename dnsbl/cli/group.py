@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -41,7 +41,8 @@ VERBS: Final = {
     "check": ("health", "check"),
 }
 
-KEY_VERBS: Final = ("add", "list", "change", "revoke")  # of `key`
+# Those of them that are groups, with their own verbs.
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {"key": ("add", "list", "change", "revoke")}
 
 
 class Commands(click.Group):
@@ -122,7 +123,8 @@ def commands(context: click.Context, config_file: Path | None) -> None:
     """
     if config_file is not None:
         given = {"config_file": config_file}
-        context.default_map = dict.fromkeys(VERBS, given) | {"key": dict.fromkeys(KEY_VERBS, given)}
+        groups = {group: dict.fromkeys(verbs, given) for group, verbs in GROUPS.items()}
+        context.default_map = dict.fromkeys(VERBS, given) | groups
 
 
 def main() -> NoReturn:

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from dnsbl.cli import commands
-from dnsbl.cli.group import KEY_VERBS
+from dnsbl.cli.group import GROUPS
 
 CONTEXT = click.Context(commands)
 
@@ -58,7 +58,8 @@ def test_no_verb_is_missing() -> None:
 
 def test_a_configuration_given_before_the_command_reaches_each() -> None:
     """The commands of a group as well."""
-    assert sorted(name.partition(" ")[2] for name in VERBS if " " in name) == sorted(KEY_VERBS)
+    expected = [f"{group} {verb}" for group, verbs in GROUPS.items() for verb in verbs]
+    assert sorted(name for name in VERBS if " " in name) == sorted(expected)
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -96,7 +97,7 @@ def test_examples_of_the_help_are_commands_that_exist() -> None:
     """Each example calls a command with options that it takes."""
     for command in VERBS.values():
         for example in getattr(command, "examples", ()):
-            [words] = re.findall(r"dnsbl ((?:key )?\w+)(.*)", example)
+            [words] = re.findall(rf"dnsbl ((?:(?:{'|'.join(GROUPS)}) )?\w+)(.*)", example)
             verb = VERBS[words[0]]
             taken = {option for each in verb.params for option in each.opts}
             assert set(re.findall(r"(?<= )--?[a-z]+", words[1])) <= taken

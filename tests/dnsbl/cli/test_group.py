@@ -16,7 +16,7 @@ import pytest
 from house import House
 
 from dnsbl.cli import commands
-from dnsbl.cli.group import KEY_VERBS, VERBS
+from dnsbl.cli.group import GROUPS, VERBS
 from dnsbl.cli.report import moment, printable
 from dnsbl.store.database import Database
 
@@ -111,7 +111,9 @@ def test_the_configuration_may_be_named_before_the_command(house: House) -> None
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in VERBS if name != "key"] + [f"key {verb}" for verb in KEY_VERBS]
+    "name",
+    [name for name in VERBS if name not in GROUPS]
+    + [f"{group} {verb}" for group, verbs in GROUPS.items() for verb in verbs],
 )
 def test_every_command_has_a_help_with_its_configuration(name: str) -> None:
     """-h says what it does, in lines that fit a terminal, and how it is configured."""
