@@ -25,7 +25,7 @@ from dnsbl.cli import options, ports, report
 from dnsbl.cli.finding import Finding, State
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, DnsConfig, SmtpConfig, ZoneConfig, load
-from dnsbl.config.settings import SmtpSecurity
+from dnsbl.config.mail import SmtpSecurity
 from dnsbl.errors import DnsblError
 from dnsbl.server.workers import cpu_count, worker_count
 from dnsbl.store import exclusions, listings

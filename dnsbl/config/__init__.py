@@ -1,10 +1,10 @@
 """dnsbl.toml and zones/*.toml, read strictly into frozen dataclasses.
 
 ``toml`` takes a table key by key and refuses what is unknown or of the wrong
-type; ``settings`` reads dnsbl.toml, and ``dns`` its part for the DNS server;
-``zonefile`` one zone, ``zones`` all of them together; ``access`` an access list
-of either. A path is relative to the file that names it. ``log`` sets structlog
-up as the configuration says.
+type; ``settings`` reads dnsbl.toml, ``dns`` its part for the DNS server and
+``mail`` that for mail; ``zonefile`` one zone, ``zones`` all of them together;
+``access`` an access list of either. A path is relative to the file that names
+it. ``log`` sets structlog up as the configuration says.
 """
 
 from dnsbl.config.access import AccessConfig, Action
@@ -18,14 +18,13 @@ from dnsbl.config.dns import (
     RateLimitConfig,
 )
 from dnsbl.config.keys import KeysConfig
+from dnsbl.config.mail import MailConfig, SmtpConfig
 from dnsbl.config.settings import (
     Config,
     DataConfig,
     LimitsConfig,
     LogConfig,
-    MailConfig,
     PortalConfig,
-    SmtpConfig,
     default_file,
     load,
 )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from dnsbl.config.dns import PORT_MAX, DnsConfig, Endpoint, parse_endpoint, read_dns
-from dnsbl.config.domain import parse_hostname, parse_mailbox
-from dnsbl.config.toml import ConfigError, Table
+from dnsbl.config.domain import parse_hostname
+from dnsbl.config.mail import MailConfig, read_mail
+from dnsbl.config.toml import Table
 from dnsbl.config.zonefile import ZoneConfig
 from dnsbl.config.zones import read_zones
 from dnsbl.network import Network, parse
@@ -24,9 +23,6 @@ OUTBOX_NAME = "outbox"
 DNS_STATUS_NAME = "dns.json"
 IMAGE_NAME = "radix.image"
 LIVE_VIEW_NAME = "top.sock"
-
-MailTransport = Literal["file", "smtp"]
-SmtpSecurity = Literal["none", "starttls", "tls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +81,6 @@ class PortalConfig:
     trusted_proxies: tuple[Network, ...]
     confirm_within_s: int
     limits: LimitsConfig
-
-
-@dataclass(frozen=True, slots=True)
-class SmtpConfig:
-    """The server that takes our mail. The password is read from its file at each connection."""
-
-    host: str
-    port: int
-    security: SmtpSecurity
-    username: str
-    password_file: Path | None
-    ca_file: Path | None
-    timeout_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class MailConfig:
-    """How mail leaves."""
-
-    transport: MailTransport
-    sender: str
-    per_minute: int
-    smtp: SmtpConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,58 +167,6 @@ def _read_portal(table: Table) -> PortalConfig:
     return portal
 
 
-def _read_smtp(table: Table) -> SmtpConfig:
-    folder = table.file.parent
-
-    def optional_file(key: str, expected: str) -> Path | None:
-        value = table.text(key, "", expected)
-        return folder / value if value else None
-
-    smtp = SmtpConfig(
-        host=table.parsed("host", "127.0.0.1", "a host name or an address", _parse_smtp_host),
-        port=table.whole("port", 25, "", 1, PORT_MAX),
-        security=cast(
-            "SmtpSecurity", table.choice("security", "none", ("none", "starttls", "tls"))
-        ),
-        username=table.text("username", "", "a user name"),
-        password_file=optional_file("password_file", "a file that holds the password"),
-        ca_file=optional_file("ca_file", "a file of certificates to trust"),
-        timeout_s=table.whole("timeout_s", 30, "seconds", 1, 600),
-    )
-    if bool(smtp.username) != bool(smtp.password_file):
-        raise ConfigError(
-            f"{table.file}: mail.smtp.username and mail.smtp.password_file go together"
-        )
-    if smtp.username and smtp.security == "none" and not _is_loopback(smtp.host):
-        raise table.refuse(
-            "security", '"starttls" or "tls", since a password would cross the network in clear'
-        )
-    table.finish()
-    return smtp
-
-
-def _parse_smtp_host(text: str) -> str:
-    return str(ipaddress.ip_address(text)) if ":" in text else parse_hostname(text)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _read_mail(table: Table, sender: str) -> MailConfig:
-    mail = MailConfig(
-        transport=cast("MailTransport", table.choice("transport", "file", ("file", "smtp"))),
-        sender=table.parsed("sender", sender, "an e-mail address", parse_mailbox),
-        per_minute=table.whole("per_minute", 60, "mails", 1, 100_000),
-        smtp=_read_smtp(table.table("smtp")),
-    )
-    table.finish()
-    return mail
-
-
 def _read_log(table: Table) -> LogConfig:
     log = LogConfig(
         level=table.choice("level", "info", ("debug", "info", "warning", "error")),
@@ -275,7 +196,7 @@ def load(file: Path) -> Config:
         data=data,
         dns=read_dns(table.table("dns")),
         portal=portal,
-        mail=_read_mail(table.table("mail"), f"delist@{zones[0].origin}"),
+        mail=read_mail(table.table("mail"), f"delist@{zones[0].origin}"),
         log=_read_log(table.table("log")),
         zones=zones,
     )
