@@ -17,6 +17,7 @@ from dnsbl.config.dns import (
     QueryLogConfig,
     RateLimitConfig,
 )
+from dnsbl.config.hooks import HookConfig, HttpTarget, PluginTarget, ProgramTarget
 from dnsbl.config.keys import KeysConfig
 from dnsbl.config.mail import MailConfig, SmtpConfig
 from dnsbl.config.settings import (
@@ -43,14 +44,18 @@ __all__ = [
     "DataConfig",
     "DnsConfig",
     "Endpoint",
+    "HookConfig",
     "HostConfig",
+    "HttpTarget",
     "KeysConfig",
     "LimitsConfig",
     "Lists",
     "LogConfig",
     "MailConfig",
     "MailExchanger",
+    "PluginTarget",
     "PortalConfig",
+    "ProgramTarget",
     "QueryLogConfig",
     "RateLimitConfig",
     "Reputation",

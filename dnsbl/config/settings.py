@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from dnsbl.config.dns import PORT_MAX, DnsConfig, Endpoint, parse_endpoint, read_dns
 from dnsbl.config.domain import parse_hostname
+from dnsbl.config.hooks import HookConfig, read_hooks
 from dnsbl.config.mail import MailConfig, read_mail
 from dnsbl.config.toml import Table
 from dnsbl.config.zonefile import ZoneConfig
@@ -102,6 +103,7 @@ class Config:
     mail: MailConfig
     log: LogConfig
     zones: tuple[ZoneConfig, ...]
+    hooks: tuple[HookConfig, ...] = ()
 
     def zone(self, origin: str) -> ZoneConfig | None:
         """The zone of that origin, or None."""
@@ -199,6 +201,7 @@ def load(file: Path) -> Config:
         mail=read_mail(table.table("mail"), f"delist@{zones[0].origin}"),
         log=_read_log(table.table("log")),
         zones=zones,
+        hooks=read_hooks(table.table("hooks"), zones),
     )
     table.finish()
     return config

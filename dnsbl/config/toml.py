@@ -88,7 +88,7 @@ class Table:
             raise self.refuse(key, f"{expected} of at most {chars_max} printable characters")
         return value
 
-    def choice(self, key: str, default: str, choices: Sequence[str]) -> str:
+    def choice(self, key: str, default: str | None, choices: Sequence[str]) -> str:
         """One of a few words."""
         expected = "one of " + ", ".join(f'"{choice}"' for choice in choices)
         value = self._take(key, default, str, expected)
