@@ -1,10 +1,11 @@
 """dnsbl.toml and zones/*.toml, read strictly into frozen dataclasses.
 
 ``toml`` takes a table key by key and refuses what is unknown or of the wrong
-type; ``settings`` reads dnsbl.toml, ``dns`` its part for the DNS server and
-``mail`` that for mail; ``zonefile`` one zone, ``zones`` all of them together;
-``access`` an access list of either. A path is relative to the file that names
-it. ``log`` sets structlog up as the configuration says.
+type; ``settings`` reads dnsbl.toml, with ``dns``, ``portal`` and ``mail`` for
+the tables of those names; ``zonefile`` one zone, ``zones`` all of them
+together; ``access`` an access list of either; ``logo`` a picture. A path is
+relative to the file that names it. ``log`` sets structlog up as the
+configuration says.
 """
 
 from dnsbl.config.access import AccessConfig, Action
@@ -17,15 +18,14 @@ from dnsbl.config.dns import (
     QueryLogConfig,
     RateLimitConfig,
 )
-from dnsbl.config.hooks import HookConfig, HttpTarget, PluginTarget, ProgramTarget
 from dnsbl.config.keys import KeysConfig
+from dnsbl.config.logo import Logo
 from dnsbl.config.mail import MailConfig, SmtpConfig
+from dnsbl.config.portal import LimitsConfig, PortalConfig, TextsConfig
 from dnsbl.config.settings import (
     Config,
     DataConfig,
-    LimitsConfig,
     LogConfig,
-    PortalConfig,
     default_file,
     load,
 )
@@ -44,22 +44,20 @@ __all__ = [
     "DataConfig",
     "DnsConfig",
     "Endpoint",
-    "HookConfig",
     "HostConfig",
-    "HttpTarget",
     "KeysConfig",
     "LimitsConfig",
     "Lists",
     "LogConfig",
+    "Logo",
     "MailConfig",
     "MailExchanger",
-    "PluginTarget",
     "PortalConfig",
-    "ProgramTarget",
     "QueryLogConfig",
     "RateLimitConfig",
     "Reputation",
     "SmtpConfig",
+    "TextsConfig",
     "ZoneConfig",
     "answering",
     "default_file",

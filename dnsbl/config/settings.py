@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from dnsbl.config.dns import PORT_MAX, DnsConfig, Endpoint, parse_endpoint, read_dns
-from dnsbl.config.domain import parse_hostname
-from dnsbl.config.hooks import HookConfig, read_hooks
+from dnsbl.config.dns import DnsConfig, read_dns
 from dnsbl.config.mail import MailConfig, read_mail
+from dnsbl.config.portal import PortalConfig, read_portal
 from dnsbl.config.toml import Table
 from dnsbl.config.zonefile import ZoneConfig
 from dnsbl.config.zones import read_zones
-from dnsbl.network import Network, parse
 
 CONFIG_FILE_DEFAULT = "dnsbl.toml"
 CONFIG_FILE_VARIABLE = "DNSBL_CONFIG"
@@ -61,30 +58,6 @@ class DataConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsConfig:
-    """How many delist requests are accepted in a sliding hour or day."""
-
-    client_per_hour: int
-    client_per_day: int
-    mailbox_per_hour: int
-    mailbox_per_day: int
-    domain_per_hour: int
-    address_per_day: int
-
-
-@dataclass(frozen=True, slots=True)
-class PortalConfig:
-    """The sidecar. `public_url` has no slash at its end; `contact` may be empty."""
-
-    listen: Endpoint
-    public_url: str
-    contact: str
-    trusted_proxies: tuple[Network, ...]
-    confirm_within_s: int
-    limits: LimitsConfig
-
-
-@dataclass(frozen=True, slots=True)
 class LogConfig:
     """What is logged, on standard error; "auto" is for people on a terminal, JSON elsewhere."""
 
@@ -103,24 +76,10 @@ class Config:
     mail: MailConfig
     log: LogConfig
     zones: tuple[ZoneConfig, ...]
-    hooks: tuple[HookConfig, ...] = ()
 
     def zone(self, origin: str) -> ZoneConfig | None:
         """The zone of that origin, or None."""
         return next((zone for zone in self.zones if zone.origin == origin), None)
-
-
-def _parse_public_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it does not begin with http:// or https:// and a host")
-    if not text.isascii() or any(char in text for char in " {}$<>\"'\\?#@"):
-        raise ValueError("it has more than a scheme, a host, a port and a path in plain ASCII")
-    if parts.port == 0:  # a port beyond 65535 is a ValueError already
-        raise ValueError(f"the port is not from 1 to {PORT_MAX}")
-    if not parts.netloc.startswith("["):
-        parse_hostname(parts.hostname)
-    return text.rstrip("/")
 
 
 def _read_data(table: Table) -> DataConfig:
@@ -131,42 +90,6 @@ def _read_data(table: Table) -> DataConfig:
     )
     table.finish()
     return data
-
-
-def _read_portal(table: Table) -> PortalConfig:
-    listen = table.parsed(
-        "listen", "127.0.0.1:8053", "an address with a port, such as 127.0.0.1:8053", parse_endpoint
-    )
-    limits = table.table("limits")
-
-    def limit(key: str, default: int) -> int:
-        return limits.whole(key, default, "requests", 1, 1_000_000)
-
-    portal = PortalConfig(
-        listen=listen,
-        public_url=table.parsed(
-            "public_url",
-            f"http://{listen}",
-            "the portal's address as senders see it",
-            _parse_public_url,
-        ),
-        contact=table.text("contact", "", "a mailbox or web address for other matters"),
-        trusted_proxies=table.parsed_each(
-            "trusted_proxies", [], "a list of networks whose X-Forwarded-For is believed", parse
-        ),
-        confirm_within_s=table.whole("confirm_within_s", 86_400, "seconds", 300, 604_800),
-        limits=LimitsConfig(
-            client_per_hour=limit("client_per_hour", 5),
-            client_per_day=limit("client_per_day", 20),
-            mailbox_per_hour=limit("mailbox_per_hour", 3),
-            mailbox_per_day=limit("mailbox_per_day", 5),
-            domain_per_hour=limit("domain_per_hour", 20),
-            address_per_day=limit("address_per_day", 3),
-        ),
-    )
-    limits.finish()
-    table.finish()
-    return portal
 
 
 def _read_log(table: Table) -> LogConfig:
@@ -189,7 +112,7 @@ def load(file: Path) -> Config:
     table = Table.read(file)
     folder = file.parent
     data = _read_data(table.table("data"))
-    portal = _read_portal(table.table("portal"))
+    portal = read_portal(table.table("portal"))
     zones = read_zones(
         folder / table.text("zones", "zones", "a folder of zone files"), portal.public_url
     )
@@ -201,7 +124,6 @@ def load(file: Path) -> Config:
         mail=read_mail(table.table("mail"), f"delist@{zones[0].origin}"),
         log=_read_log(table.table("log")),
         zones=zones,
-        hooks=read_hooks(table.table("hooks"), zones),
     )
     table.finish()
     return config
