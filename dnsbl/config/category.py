@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
+from dnsbl.config.policy import POLICY_DEFAULT, PolicyConfig, read_policy
 from dnsbl.config.toml import ConfigError, Table
 
 Delist = Literal["self", "review", "never"]
@@ -30,7 +31,8 @@ class CategoryConfig:
     ``answer`` is in 127.0.0.0/8. In ``text``, ``$`` stands for the address or
     name asked about; ``{portal}`` is already replaced. ``grace_s`` is how long a
     delisted address stays out of reach of imports, and how long an exclusion
-    out of a listed network holds, in seconds.
+    out of a listed network holds, in seconds. ``policy`` is what a request meets
+    where ``delist`` is "self".
     """
 
     name: str
@@ -38,6 +40,7 @@ class CategoryConfig:
     text: str
     delist: Delist
     grace_s: int
+    policy: PolicyConfig = POLICY_DEFAULT
 
 
 def _parse_answer(text: str) -> ipaddress.IPv4Address:
@@ -84,8 +87,13 @@ def _read_text(table: Table, setting: Setting) -> str:
         raise table.refuse("text", str(error)) from None
 
 
-def read_category(name: str, table: Table, setting: Setting) -> CategoryConfig:
-    """One table such as [category.spam]. Raises ConfigError."""
+def read_category(
+    name: str, table: Table, setting: Setting, policy: PolicyConfig, *, provable: bool
+) -> CategoryConfig:
+    """One table such as [category.spam]. Raises ConfigError.
+
+    ``policy`` is the zone's; ``provable`` as `read_policy` has it.
+    """
     if not _CATEGORY_NAME.fullmatch(name):
         raise ConfigError(
             f"{table.file}: {table.name}: a category's name has 1 to 32 lower-case letters, "
@@ -98,6 +106,7 @@ def read_category(name: str, table: Table, setting: Setting) -> CategoryConfig:
         text=_read_text(table, setting),
         delist=cast("Delist", table.choice("delist", ways[0], ways)),
         grace_s=table.whole("grace_s", GRACE_S_DEFAULT, "seconds", 0, GRACE_S_MAX),
+        policy=read_policy(table.table("policy"), policy, provable=provable),
     )
     table.finish()
     return category

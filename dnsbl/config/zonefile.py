@@ -17,6 +17,7 @@ from dnsbl.config.category import (
 )
 from dnsbl.config.domain import parse_hostmaster, parse_hostname, parse_nameserver, parse_origin
 from dnsbl.config.keys import NO_KEYS, KeysConfig, read_keys
+from dnsbl.config.policy import INHERITED_BY_ZONES, read_policy
 from dnsbl.config.toml import ConfigError, Table
 
 Lists = Literal["addresses", "names"]
@@ -58,8 +59,8 @@ class ZoneConfig:
         return next((category for category in self.categories if category.name == name), None)
 
 
-def read_zone(file: Path, public_url: str) -> ZoneConfig:
-    """One zone file. Raises ConfigError."""
+def read_zone(file: Path, public_url: str, *, provable: bool) -> ZoneConfig:
+    """One zone file. ``provable``: there is a resolver. Raises ConfigError."""
     table = Table.read(file)
     origin = table.parsed("origin", None, "a domain name such as bl.example", parse_origin)
     if file.name != f"{origin}.toml":
@@ -71,6 +72,7 @@ def read_zone(file: Path, public_url: str) -> ZoneConfig:
         subject_chars_max=ADDRESS_CHARS_MAX if lists == "addresses" else NAME_CHARS_MAX,
         delistable=reputation == "bad",
     )
+    policy = read_policy(table.table("policy"), INHERITED_BY_ZONES, provable=provable)
     zone = ZoneConfig(
         origin=origin,
         nameservers=_read_nameservers(table),
@@ -78,7 +80,8 @@ def read_zone(file: Path, public_url: str) -> ZoneConfig:
         ttl_s=table.whole("ttl_s", 300, "seconds", 1, TTL_S_MAX),
         negative_ttl_s=table.whole("negative_ttl_s", 60, "seconds", 1, TTL_S_MAX),
         categories=tuple(
-            read_category(name, inner, setting) for name, inner in table.tables("category").items()
+            read_category(name, inner, setting, policy, provable=provable)
+            for name, inner in table.tables("category").items()
         ),
         lists=lists,
         reputation=reputation,

@@ -13,8 +13,11 @@ from dnsbl.config.zonefile import CATEGORIES_MAX, ZoneConfig, read_zone
 TEST_NAMES = frozenset({"test", "invalid"})  # RFC 5782 §5, of a zone of names
 
 
-def read_zones(folder: Path, public_url: str) -> tuple[ZoneConfig, ...]:
-    """All zones of a folder, by origin. Raises ConfigError where there is none, or two clash."""
+def read_zones(folder: Path, public_url: str, *, provable: bool = False) -> tuple[ZoneConfig, ...]:
+    """All zones of a folder, by origin. Raises ConfigError where there is none, or two clash.
+
+    ``provable``: there is a resolver, by which control of an address can be proven.
+    """
     try:
         # An editor's own files begin with a dot.
         files = sorted(
@@ -26,7 +29,8 @@ def read_zones(folder: Path, public_url: str) -> tuple[ZoneConfig, ...]:
         ) from None
     if not files:
         raise ConfigError(f"{folder}: holds no zone file; one is named like bl.example.toml")
-    zones = {zone.origin: zone for zone in (read_zone(file, public_url) for file in files)}
+    read = (read_zone(file, public_url, provable=provable) for file in files)
+    zones = {zone.origin: zone for zone in read}
     for zone in zones.values():
         _check_test_entries(folder, zone)
         _check_sublist(folder, zone, zones)
