@@ -18,6 +18,7 @@ from dnsbl.config.dns import (
     QueryLogConfig,
     RateLimitConfig,
 )
+from dnsbl.config.hooks import HookConfig, HttpTarget, PluginTarget, ProgramTarget
 from dnsbl.config.keys import KeysConfig
 from dnsbl.config.logo import Logo
 from dnsbl.config.mail import MailConfig, SmtpConfig
@@ -44,7 +45,9 @@ __all__ = [
     "DataConfig",
     "DnsConfig",
     "Endpoint",
+    "HookConfig",
     "HostConfig",
+    "HttpTarget",
     "KeysConfig",
     "LimitsConfig",
     "Lists",
@@ -52,7 +55,9 @@ __all__ = [
     "Logo",
     "MailConfig",
     "MailExchanger",
+    "PluginTarget",
     "PortalConfig",
+    "ProgramTarget",
     "QueryLogConfig",
     "RateLimitConfig",
     "Reputation",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnsbl.config.dns import DnsConfig, read_dns
+from dnsbl.config.hooks import HookConfig, read_hooks
 from dnsbl.config.mail import MailConfig, read_mail
 from dnsbl.config.portal import PortalConfig, read_portal
 from dnsbl.config.toml import Table
@@ -76,6 +77,7 @@ class Config:
     mail: MailConfig
     log: LogConfig
     zones: tuple[ZoneConfig, ...]
+    hooks: tuple[HookConfig, ...] = ()
 
     def zone(self, origin: str) -> ZoneConfig | None:
         """The zone of that origin, or None."""
@@ -124,6 +126,7 @@ def load(file: Path) -> Config:
         mail=read_mail(table.table("mail"), f"delist@{zones[0].origin}"),
         log=_read_log(table.table("log")),
         zones=zones,
+        hooks=read_hooks(table.table("hooks"), zones),
     )
     table.finish()
     return config
