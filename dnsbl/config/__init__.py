@@ -22,7 +22,9 @@ from dnsbl.config.hooks import HookConfig, HttpTarget, PluginTarget, ProgramTarg
 from dnsbl.config.keys import KeysConfig
 from dnsbl.config.logo import Logo
 from dnsbl.config.mail import MailConfig, SmtpConfig
+from dnsbl.config.policy import PolicyConfig
 from dnsbl.config.portal import LimitsConfig, PortalConfig, TextsConfig
+from dnsbl.config.resolver import ResolverConfig
 from dnsbl.config.settings import (
     Config,
     DataConfig,
@@ -56,11 +58,13 @@ __all__ = [
     "MailConfig",
     "MailExchanger",
     "PluginTarget",
+    "PolicyConfig",
     "PortalConfig",
     "ProgramTarget",
     "QueryLogConfig",
     "RateLimitConfig",
     "Reputation",
+    "ResolverConfig",
     "SmtpConfig",
     "TextsConfig",
     "ZoneConfig",

@@ -22,9 +22,10 @@ class PolicyConfig:
 
     ``proof`` is the level of control over the address that has to be proven, 0
     (any mailbox) to 3; with ``proof_rises`` one more for each delisting of the
-    last HISTORY_S, where there is a resolver. ``relapse``: a second removal within ``second_within_s`` waits
-    ``second_wait_s`` from the first press of the button on, a third within
-    ``third_within_s`` waits ``third_wait_s``, a further one meets ``then``.
+    last HISTORY_S, where there is a resolver. ``relapse``: a second removal within
+    ``second_within_s`` waits ``second_wait_s`` from the first press of the button
+    on, a third within ``third_within_s`` waits ``third_wait_s``, a further one
+    meets ``then``.
     ``newer_evidence`` says what becomes of a request whose listing got evidence
     while it waited.
     """

@@ -10,6 +10,7 @@ from dnsbl.config.dns import DnsConfig, read_dns
 from dnsbl.config.hooks import HookConfig, read_hooks
 from dnsbl.config.mail import MailConfig, read_mail
 from dnsbl.config.portal import PortalConfig, read_portal
+from dnsbl.config.resolver import NO_RESOLVER, ResolverConfig, read_resolver
 from dnsbl.config.toml import Table
 from dnsbl.config.zonefile import ZoneConfig
 from dnsbl.config.zones import read_zones
@@ -78,6 +79,7 @@ class Config:
     log: LogConfig
     zones: tuple[ZoneConfig, ...]
     hooks: tuple[HookConfig, ...] = ()
+    resolver: ResolverConfig = NO_RESOLVER
 
     def zone(self, origin: str) -> ZoneConfig | None:
         """The zone of that origin, or None."""
@@ -115,8 +117,11 @@ def load(file: Path) -> Config:
     folder = file.parent
     data = _read_data(table.table("data"))
     portal = read_portal(table.table("portal"))
+    resolver = read_resolver(table.table("resolver"))
     zones = read_zones(
-        folder / table.text("zones", "zones", "a folder of zone files"), portal.public_url
+        folder / table.text("zones", "zones", "a folder of zone files"),
+        portal.public_url,
+        provable=bool(resolver.servers),
     )
     config = Config(
         file=file,
@@ -127,6 +132,7 @@ def load(file: Path) -> Config:
         log=_read_log(table.table("log")),
         zones=zones,
         hooks=read_hooks(table.table("hooks"), zones),
+        resolver=resolver,
     )
     table.finish()
     return config

@@ -13,7 +13,7 @@ from dnsbl.config.zonefile import CATEGORIES_MAX, ZoneConfig, read_zone
 TEST_NAMES = frozenset({"test", "invalid"})  # RFC 5782 §5, of a zone of names
 
 
-def read_zones(folder: Path, public_url: str, *, provable: bool = False) -> tuple[ZoneConfig, ...]:
+def read_zones(folder: Path, public_url: str, *, provable: bool) -> tuple[ZoneConfig, ...]:
     """All zones of a folder, by origin. Raises ConfigError where there is none, or two clash.
 
     ``provable``: there is a resolver, by which control of an address can be proven.
