@@ -13,6 +13,8 @@ from typing import Final
 
 import structlog
 
+from api import descriptors
+from api.connections import CONNECTIONS_MAX
 from api.sidecar import Sidecar
 from dnsbl.config import Config, default_file, load, log
 from dnsbl.errors import DnsblError
@@ -77,6 +79,7 @@ def main() -> int:
     try:
         config = load(arguments.config)
         log.configure(config.log)
+        descriptors.allow(CONNECTIONS_MAX)
         asyncio.run(serve(config, supervised=os.environ.get(SUPERVISED_VARIABLE) == "1"))
     except DnsblError as error:
         sys.stderr.write(f"dnsbl: {error}\n")  # as the other commands say it

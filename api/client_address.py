@@ -27,6 +27,14 @@ def client_network(request: web.Request, trusted_proxies: Sequence[Network]) -> 
     return address.widened(_COUNTED_LENGTH[address.family])
 
 
+def counted_peer(peer: str | None, trusted_proxies: Sequence[Network]) -> Network | None:
+    """The network that a connection counts for; None for a trusted proxy, which speaks for many."""
+    address = _parsed(peer or "") or _UNKNOWN
+    if any(network.covers(address) for network in trusted_proxies):
+        return None
+    return address.widened(_COUNTED_LENGTH[address.family])
+
+
 def shortened(client: Network) -> Network:
     """The client as a mail shows it: a /24 or a /48."""
     return client.widened(_SHOWN_LENGTH[client.family])

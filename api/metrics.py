@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -72,6 +78,17 @@ class Metrics:
             ("result",),
             registry=self._registry,
         )
+        self.connections = Counter(
+            "dnsbl_portal_connections",
+            "HTTP connections: opened, refused, displaced by a newer one, too late",
+            ("event",),
+            registry=self._registry,
+        )
+        self.open_connections = Gauge(
+            "dnsbl_portal_open_connections", "HTTP connections open now", registry=self._registry
+        )
+        for event in ("opened", "refused", "displaced", "late"):
+            self.connections.labels(event)
         for result in ("accepted", "deferred", "refused", "suppressed", "cancelled"):
             self.mails.labels(result)  # present from the start, so that a rate can be told
 

@@ -33,14 +33,18 @@ class SecurityHeaders:
 
     async def __call__(self, request: web.Request, response: web.StreamResponse) -> None:
         """Adds them; called when a response is about to be sent."""
+        self.add(response, request.path)
+
+    def add(self, response: web.StreamResponse, path: str = "/") -> None:
+        """Adds what a response to this path gets."""
         headers = response.headers
         headers.update(_ALWAYS)
-        secret = request.path.startswith(_SECRET_ADDRESSES)
+        secret = path.startswith(_SECRET_ADDRESSES)
         # "same-origin" on the others: under "no-referrer" forms would come with `Origin: null`
         headers["Referrer-Policy"] = "no-referrer" if secret else "same-origin"
         if secret:
             headers["X-Robots-Tag"] = "noindex, nofollow"
-        if request.path.startswith(_STATIC) and response.status in (200, 304):
+        if path.startswith(_STATIC) and response.status in (200, 304):
             headers["Cache-Control"] = f"public, max-age={STATIC_MAX_AGE_S}"
         else:
             headers["Cache-Control"] = "no-store"

@@ -12,8 +12,8 @@ from typing import Final, Self
 import structlog
 from aiohttp import web
 
-from api import http_log
 from api.app import build
+from api.connections import BACKLOG, CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX, Connections
 from api.expiry import Expiry
 from api.form_token import FormTokens
 from api.lock import Lock
@@ -26,6 +26,7 @@ from api.pages import Pages
 from api.pruning import Pruning
 from api.review import Review
 from api.rounds import Rounds
+from api.security_headers import SecurityHeaders
 from api.services import Services
 from api.truth import WRITE_WAIT_S, Truth
 from dnsbl.config import Config
@@ -108,22 +109,28 @@ class Sidecar:
             mail_queued=self.delivery.wake,
             faults=self.faults,
         )
-        runner = web.AppRunner(
-            build(services),
-            access_log=None,  # paths hold tokens
-            logger=http_log.logger(),
-            auto_decompress=False,  # no browser compresses a form; a bomb would
-            shutdown_timeout=FINISH_WITHIN_S,
-        )
+        runner = web.AppRunner(build(services), shutdown_timeout=FINISH_WITHIN_S)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
-        endpoint = self._config.portal.listen
+        assert runner.server is not None  # it was set up
+        portal = self._config.portal
+        connections = Connections(
+            runner.server,
+            SecurityHeaders(portal.public_url),
+            self._metrics,
+            most=CONNECTIONS_MAX,
+            client_most=CLIENT_CONNECTIONS_MAX,
+            trusted_proxies=portal.trusted_proxies,
+        )
         try:
-            await web.TCPSite(runner, endpoint.address, endpoint.port).start()
+            listening = await asyncio.get_running_loop().create_server(
+                connections, portal.listen.address, portal.listen.port, backlog=BACKLOG
+            )
         except OSError as error:
             raise ListenError(
-                f"portal.listen: {endpoint} cannot be used: {error.strerror or error}"
+                f"portal.listen: {portal.listen} cannot be used: {error.strerror or error}"
             ) from None
+        stack.callback(listening.close)
 
     async def _stop_workers(self) -> None:
         self.delivery.stop()
