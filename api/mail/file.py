@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from api.mail.carrier import Accepted, Deferred, Envelope, Outcome
+from api.mail.trouble import Trouble
 from dnsbl.store.outbox import Mail
 
 _FILE_MODE = 0o600  # a mail holds a link that delists
@@ -26,7 +27,7 @@ class FileCarrier:
             await asyncio.to_thread(_write, path, envelope.message)
         except OSError as error:
             detail = f"{path}: {error.strerror}"
-            return Deferred("The mail could not be written", operator_fault=True, detail=detail)
+            return Deferred(Trouble.UNWRITTEN, operator_fault=True, detail=detail)
         return Accepted(self.unsent_reply(envelope.mail), path)
 
     def unsent_reply(self, mail: Mail) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import aiosmtplib
 
 from api.mail.carrier import Accepted, Deferred, Envelope, Outcome, Refused
+from api.mail.trouble import Trouble
 from dnsbl.config import SmtpConfig
 from dnsbl.store.outbox import Mail
 
@@ -37,7 +38,7 @@ class SmtpCarrier:
             password = await asyncio.to_thread(_password, self._smtp.password_file)
         except (OSError, ValueError) as error:
             return Deferred(
-                "This portal cannot log in to the mail server",
+                Trouble.LOGIN,
                 operator_fault=True,
                 detail=f"the password file cannot be read: {error}",
             )
@@ -79,7 +80,7 @@ def _outcome(error: Exception) -> Outcome:
         error = error.recipients[0]  # a mail has one
     if not isinstance(error, aiosmtplib.SMTPResponseException):
         detail = str(error) or type(error).__name__
-        return Deferred(_sentence(error), _needs_operator(error), detail)
+        return Deferred(_trouble(error), _needs_operator(error), detail)
     reply = f"{error.code} {error.message}".strip()
     if error.code in _AUTHENTICATION or not isinstance(
         error, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError
@@ -89,20 +90,17 @@ def _outcome(error: Exception) -> Outcome:
     return Refused(reply) if error.code in _PERMANENT else Deferred(reply)
 
 
-def _sentence(error: Exception) -> str:
-    """What went wrong before the server said anything, for who waits for the mail.
-
-    Names no host of ours, nor what Python said.
-    """
+def _trouble(error: Exception) -> Trouble:
+    """What went wrong before the server said anything, for who waits for the mail."""
     if _is_tls(error):
-        return "No secure connection to the mail server could be made (TLS)"
+        return Trouble.TLS
     if isinstance(error, TimeoutError):
-        return "The mail server did not answer in time"
+        return Trouble.SLOW
     if isinstance(error, aiosmtplib.SMTPServerDisconnected):
-        return "The mail server closed the connection"
+        return Trouble.CLOSED
     if isinstance(error, OSError):
-        return "The mail server could not be reached"
-    return "The mail server does not offer what this portal is set up to use"
+        return Trouble.UNREACHABLE
+    return Trouble.OFFER
 
 
 def _needs_operator(error: Exception) -> bool:
