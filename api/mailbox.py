@@ -7,7 +7,7 @@ from typing import Final
 
 import email_validator
 
-from dnsbl.errors import DnsblError
+from api.language import Sentence, SentenceError
 
 MAILBOX_CHARS_MAX: Final = 254  # RFC 5321 §4.5.3.1.3: a path of 256 octets with its brackets
 
@@ -16,7 +16,7 @@ if "local" in email_validator.SPECIAL_USE_DOMAIN_NAMES:
     email_validator.SPECIAL_USE_DOMAIN_NAMES.remove("local")
 
 
-class MailboxError(DnsblError):
+class MailboxError(SentenceError):
     """A text that is not a mailbox to which mail can go."""
 
 
@@ -38,7 +38,9 @@ def parse(text: str) -> Mailbox:
         raise MailboxError(_wrong_half(mailbox_text)) from None
     ascii_text = checked.ascii_email
     if ascii_text is None or len(ascii_text) > MAILBOX_CHARS_MAX:
-        raise MailboxError("The e-mail address cannot be written in ASCII, as our mail needs it.")
+        raise MailboxError(
+            Sentence("The e-mail address cannot be written in ASCII, as our mail needs it.")
+        )
     local, _, domain = ascii_text.rpartition("@")
     untagged = local.partition("+")[0] or local
     return Mailbox(ascii_text, f"{untagged}@{domain}".lower(), domain.lower())
@@ -48,17 +50,25 @@ def _one(text: str) -> str:
     """What may be one mailbox, by its looks."""
     text = text.strip()
     if not text:
-        raise MailboxError("Please enter the e-mail address that received the error.")
+        raise MailboxError(Sentence("Please enter the e-mail address that received the error."))
     if not text.isprintable():
-        raise MailboxError("The e-mail address holds characters that cannot be printed.")
+        raise MailboxError(Sentence("The e-mail address holds characters that cannot be printed."))
     if len(text) > MAILBOX_CHARS_MAX:
-        raise MailboxError(f"The e-mail address is longer than {MAILBOX_CHARS_MAX} characters.")
+        raise MailboxError(
+            Sentence(
+                "The e-mail address is longer than %(most)s characters.", most=MAILBOX_CHARS_MAX
+            )
+        )
     if "@" not in text:
         raise MailboxError(
-            "An e-mail address has an @ between its two halves, as in postmaster@example.com."
+            Sentence(
+                "An e-mail address has an @ between its two halves, as in postmaster@example.com."
+            )
         )
     if text.count("@") > 1:
-        raise MailboxError("One e-mail address goes into a request; this has more than one @.")
+        raise MailboxError(
+            Sentence("One e-mail address goes into a request; this has more than one @.")
+        )
     return text
 
 
@@ -73,14 +83,16 @@ def _validated(text: str) -> email_validator.ValidatedEmail:
     )
 
 
-def _wrong_half(text: str) -> str:
+def _wrong_half(text: str) -> Sentence:
     """Which half is to be looked at: a plain name before the same domain would do, or not."""
     domain = text.rpartition("@")[2]
     try:
         _validated(f"postmaster@{domain}")
     except email_validator.EmailNotValidError:
-        return "What stands after the @ is no domain that mail can go to, such as example.com."
-    return (
+        return Sentence(
+            "What stands after the @ is no domain that mail can go to, such as example.com."
+        )
+    return Sentence(
         "What stands before the @ is no name of a mailbox: at most 64 letters from a to z, digits, "
         "and signs such as a dot, a hyphen or a plus."
     )
