@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from api.dns_status import Count, DnsStatus
 from dnsbl.store import outbox, requests
 from dnsbl.store.database import Database
-from dnsbl.store.requests import State
+from dnsbl.store.request_states import State
 
 # Each counter's time of creation as a series of its own: noise for what is scraped here.
 disable_created_metrics()  # type: ignore[no-untyped-call]

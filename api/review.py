@@ -13,19 +13,21 @@ from typing import Final
 
 import structlog
 
-from api.portal.findings import find
 from api.truth import Truth
 from dnsbl.config import Config
+from dnsbl.delist.conclusion import conclude
+from dnsbl.delist.findings import find
 from dnsbl.network import parse_address
-from dnsbl.store import journal, requests
+from dnsbl.store import journal, request_items, requests
 from dnsbl.store.database import Database
 from dnsbl.store.journal import Position
-from dnsbl.store.requests import Request, State
+from dnsbl.store.request_items import ItemOutcome
+from dnsbl.store.request_states import State
+from dnsbl.store.requests import Request
 
 BATCH_REQUESTS: Final = 100  # looked at in a round: some milliseconds
 
 ACTOR: Final = "review"
-NOTE: Final = "what an operator had to decide about does not list the address any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def end_settled(
         if request is None or request.state is not State.REVIEW:
             continue
         if _is_settled(database, config, request, now):
-            requests.move(database, request_id, State.DELISTED, actor=ACTOR, now=now, note=NOTE)
+            conclude(database, config, request_id, {}, actor=ACTOR, now=now)
             ended.append(request)
     return ended
 
@@ -97,5 +99,13 @@ def _look(
 
 
 def _is_settled(database: Database, config: Config, request: Request, now: int) -> bool:
+    """Whether nothing that an operator was to decide about lists the address any more."""
     findings = find(database, config, parse_address(request.address), now)
-    return all(finding.category.delist == "never" for finding in findings)
+    asked = {
+        (item.zone, item.category)
+        for item in request_items.of_request(database, request.id)
+        if item.outcome is ItemOutcome.REVIEW
+    }
+    if not asked:  # a request of before items were kept
+        return all(finding.category.delist == "never" for finding in findings)
+    return asked.isdisjoint((finding.zone.origin, finding.category.name) for finding in findings)

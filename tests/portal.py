@@ -25,7 +25,7 @@ from dnsbl.store import audit, listings, outbox, requests
 from dnsbl.store.audit import Act
 from dnsbl.store.listings import Listing
 from dnsbl.store.outbox import Mail
-from dnsbl.store.requests import State
+from dnsbl.store.request_states import State
 
 START = 1_800_000_000  # Unix seconds; a Friday in January 2027
 PATIENCE_S = 30

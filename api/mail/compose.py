@@ -14,8 +14,8 @@ from typing import Final
 
 from api.client_address import shortened
 from api.pages import Pages, brand, contact_of
-from api.portal.findings import Finding, asks_operator, zones_that
 from dnsbl.config import Config
+from dnsbl.delist.findings import Finding, asks_operator, zones_that
 from dnsbl.network import parse
 from dnsbl.store.outbox import Mail
 from dnsbl.store.requests import Request

@@ -24,14 +24,15 @@ from api.mail.schedule import Pace, next_attempt_at
 from api.metrics import Metrics
 from api.pages import Pages
 from api.portal.delisting import mailbox_hash, token_hash
-from api.portal.findings import Finding, find
 from api.truth import Truth
 from dnsbl.config import Config
+from dnsbl.delist.findings import Finding, find
 from dnsbl.network import parse_address
 from dnsbl.store import outbox, requests
 from dnsbl.store.database import Database, StoreError
 from dnsbl.store.outbox import Mail
-from dnsbl.store.requests import PENDING, Request, State, masked
+from dnsbl.store.request_states import PENDING, State
+from dnsbl.store.requests import Request, masked
 
 CONCURRENT_MAX: Final = 4
 POLL_S: Final = 5.0  # for what another program queues; what this process queues wakes it

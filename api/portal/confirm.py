@@ -14,14 +14,23 @@ from api.form_token import Standing as FormStanding
 from api.origin import is_from_our_page
 from api.portal import delisting
 from api.portal.delisting import Looked, Pressed, Standing
-from api.portal.findings import asks_operator
 from api.portal.status import KEY
 from api.services import SERVICES, Services
 from api.zone_check import Checked
+from dnsbl.delist.case import Case, Key, Proof
+from dnsbl.delist.decision import ACCEPTED, Decision, Outcome
+from dnsbl.delist.findings import asks_operator
 from dnsbl.network import parse_address
-from dnsbl.store.requests import State
+from dnsbl.store.request_states import State
 
 # What a token that opens nothing any more is answered with.
+_PRESSED: Final = {
+    "delist": (Standing.OPEN,),
+    "cancel": (Standing.OPEN, Standing.WAITING),
+}
+
+ROUNDS_MAX: Final = 5  # of decisions, where something new lists the address in each of them
+
 _CLOSED_STATUS: Final = {
     Standing.USED: 200,  # whoever reloads the page, or presses twice, sees how it ended
     Standing.EXPIRED: 410,
@@ -57,10 +66,14 @@ async def press(request: web.Request) -> web.Response:
     action = fields.get("action")
     if action not in ("delist", "cancel"):
         raise web.HTTPBadRequest(text="The form names neither of its two buttons.")
-    change = delisting.confirm if action == "delist" else delisting.cancel
-    pressed = await services.truth.write(change, services.config, token, int(services.now()))
-    if pressed.request is None or pressed.standing is not Standing.OPEN:
-        looked = Looked(pressed.standing, pressed.request, pressed.remaining)
+    if action == "delist":
+        pressed = await _delist(services, token)
+    else:
+        pressed = await services.truth.write(
+            delisting.cancel, services.config, token, int(services.now())
+        )
+    if pressed.request is None or pressed.standing not in _PRESSED[action]:
+        looked = Looked(pressed.standing, pressed.request, pressed.remaining, pressed.items)
         return await _shown(services, token, looked)
     structlog.get_logger().info(
         "request_confirmed" if action == "delist" else "request_cancelled",
@@ -72,6 +85,32 @@ async def press(request: web.Request) -> web.Response:
     if pressed.request.state is State.CANCELLED:
         return services.pages.page("cancelled.html", {"request": pressed.request})
     return await _done(services, pressed, pressed_at)
+
+
+async def _delist(services: Services, token: bytes) -> Pressed:
+    """Asks for decisions, and carries them out; anew where another listing came meanwhile."""
+    decisions: dict[Key, Decision] = {}
+    for _ in range(ROUNDS_MAX):
+        now = int(services.now())
+        _, cases = await services.truth.read(delisting.ask, services.config, token, Proof(), now)
+        decisions = {case.key: _decision(services, case) for case in cases}
+        pressed = await services.truth.write(
+            delisting.confirm, services.config, token, decisions, now
+        )
+        if not pressed.undecided:
+            return pressed
+    raise web.HTTPServiceUnavailable
+
+
+def _decision(services: Services, case: Case) -> Decision:
+    """By what the category says of its delisting."""
+    zone = services.config.zone(case.zone)
+    category = zone.category(case.category) if zone is not None else None
+    if category is None or category.delist == "never":
+        return Decision(Outcome.REFUSE, "never")
+    if category.delist == "review" or not (case.exact or category.grace_s):
+        return Decision(Outcome.REVIEW, category.delist)
+    return ACCEPTED
 
 
 async def _done(services: Services, pressed: Pressed, pressed_at: float) -> web.Response:

@@ -1,36 +1,43 @@
-"""What a press of the button does, inside one transaction of the caller's.
+"""What a press of the button does: first what is asked, then one transaction of the caller's.
 
-Whatever is decided here rests on the database as the transaction sees it, so
-fifty presses at once delist once, and the other forty-nine find the token used.
+Whatever is decided rests on the database as the transaction sees it: the link
+is looked at again there, so fifty presses at once delist once, and the other
+forty-nine find it used. What lists the address by then and was not decided
+about is left for another round.
 """
 
 from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.portal.findings import Finding, find
 from dnsbl.config import Config
-from dnsbl.network import Network, parse_address
-from dnsbl.store import audit, exclusions, listings, outbox, requests
-from dnsbl.store.audit import Act
+from dnsbl.delist.case import Case, Key, Proof, cases
+from dnsbl.delist.conclusion import conclude
+from dnsbl.delist.decision import Decision
+from dnsbl.delist.findings import Finding, find
+from dnsbl.network import parse_address
+from dnsbl.store import outbox, request_items, requests
 from dnsbl.store.database import Database
-from dnsbl.store.exclusions import Exclusion
-from dnsbl.store.requests import Request, State
+from dnsbl.store.request_items import Item
+from dnsbl.store.request_states import State
+from dnsbl.store.requests import Request
 
 ACTOR = "portal"
 
 # From where a token still opens something. A mail that came although its server refused it, or
 # before its acceptance was noted, counts.
-_OPEN_STATES = frozenset({State.MAIL_QUEUED, State.MAIL_SENT, State.MAIL_FAILED})
+_FIRST_STATES = frozenset({State.MAIL_QUEUED, State.MAIL_SENT, State.MAIL_FAILED})
+_OPEN_STATES = _FIRST_STATES | {State.COOLDOWN}
 
 
 class Standing(enum.Enum):
-    """What a token is worth."""
+    """What a token is worth. WAITING: its button works again after a cooldown."""
 
     OPEN = enum.auto()
+    WAITING = enum.auto()
     USED = enum.auto()
     EXPIRED = enum.auto()
     UNKNOWN = enum.auto()
@@ -38,11 +45,15 @@ class Standing(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A token, the request that it belongs to (None where the token is unknown), what lists now."""
+    """A token, the request that it belongs to (None where the token is unknown), what lists now.
+
+    ``items`` is what was decided about the request so far.
+    """
 
     standing: Standing
     request: Request | None
     findings: tuple[Finding, ...]
+    items: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +61,16 @@ class Pressed:
     """What a press found and did.
 
     ``delisted`` are the listings that no longer decide because of it;
-    ``remaining`` what lists the address still.
+    ``remaining`` what lists the address still. ``undecided``: something lists
+    the address that was not decided about, and nothing was changed.
     """
 
     standing: Standing
     request: Request | None
     delisted: tuple[Finding, ...] = ()
     remaining: tuple[Finding, ...] = ()
+    items: tuple[Item, ...] = ()
+    undecided: bool = False
 
 
 def token_hash(token: str) -> bytes:
@@ -74,45 +88,58 @@ def look(database: Database, config: Config, token: bytes, now: int) -> Looked:
         standing = Standing.USED
     elif found.expires_at <= now or request.state == State.EXPIRED:
         standing = Standing.EXPIRED
+    elif request.until is not None and request.until > now:
+        standing = Standing.WAITING
     else:
         standing = Standing.OPEN
     return Looked(
-        standing, request, tuple(find(database, config, parse_address(request.address), now))
+        standing,
+        request,
+        tuple(find(database, config, parse_address(request.address), now)),
+        tuple(request_items.of_request(database, request.id)),
     )
 
 
-def confirm(database: Database, config: Config, token: bytes, now: int) -> Pressed:
-    """Delists what may be delisted, and hands to an operator what may not."""
+def ask(
+    database: Database, config: Config, token: bytes, proof: Proof, now: int
+) -> tuple[Looked, list[Case]]:
+    """What a press of the button has to have decided. Changes nothing."""
+    looked = look(database, config, token, now)
+    if looked.request is None or looked.standing is not Standing.OPEN:
+        return looked, []
+    return looked, cases(database, looked.request, looked.findings, proof, now)
+
+
+def confirm(
+    database: Database, config: Config, token: bytes, decisions: Mapping[Key, Decision], now: int
+) -> Pressed:
+    """Carries out what was decided about each listing of the address."""
     looked = look(database, config, token, now)
     request = looked.request
     if request is None or looked.standing is not Standing.OPEN:
-        return Pressed(looked.standing, request, (), looked.findings)
-    address = parse_address(request.address)
+        return Pressed(looked.standing, request, (), looked.findings, looked.items)
+    if not {(item.zone.origin, item.category.name) for item in looked.findings} <= set(decisions):
+        return Pressed(Standing.OPEN, request, (), looked.findings, looked.items, undecided=True)
     requests.use_tokens(database, request.id, now)
-    _settle_mail(database, request.id, now)
-    requests.move(database, request.id, State.CONFIRMED, actor=ACTOR, now=now)
-
-    for finding in looked.findings:
-        if finding.category.delist == "self":
-            _delist(database, request.id, address, finding, now)
-    remaining = tuple(find(database, config, address, now))
-    kept = {(finding.zone.origin, finding.category.name) for finding in remaining}
-    delisted = tuple(
-        finding
-        for finding in looked.findings
-        if (finding.zone.origin, finding.category.name) not in kept
+    if request.state in _FIRST_STATES:
+        _settle_mail(database, request.id, now)
+        requests.move(database, request.id, State.CONFIRMED, actor=ACTOR, now=now)
+    concluded = conclude(database, config, request.id, decisions, actor=ACTOR, now=now)
+    if any(item.until is not None for item in concluded.items):
+        # The link that was pressed stays good for what has to wait; others of its request do not.
+        latest = max(item.until for item in concluded.items if item.until is not None)
+        requests.keep_token(database, token, latest + requests.COOLDOWN_OPEN_S)
+    return Pressed(
+        Standing.OPEN, concluded.request, concluded.delisted, concluded.remaining, concluded.items
     )
-    state, note = _decision(delisted, remaining)
-    requests.move(database, request.id, state, actor=ACTOR, now=now, note=note)
-    return Pressed(Standing.OPEN, requests.get(database, request.id), delisted, remaining)
 
 
 def cancel(database: Database, config: Config, token: bytes, now: int) -> Pressed:
     """Ends a request that its mailbox's owner did not make, and sends no more mail there."""
     looked = look(database, config, token, now)
     request = looked.request
-    if request is None or looked.standing is not Standing.OPEN:
-        return Pressed(looked.standing, request, (), looked.findings)
+    if request is None or looked.standing not in (Standing.OPEN, Standing.WAITING):
+        return Pressed(looked.standing, request, (), looked.findings, looked.items)
     requests.use_tokens(database, request.id, now)
     requests.suppress(database, mailbox_hash(request.mailbox_key), request.id, now)
     outbox.cancel(database, request.id, now)
@@ -130,56 +157,3 @@ def _settle_mail(database: Database, request_id: int, now: int) -> None:
     mail = outbox.of_request(database, request_id)
     if mail is not None and mail.state == "queued":
         outbox.settle(database, mail.id, "sent", "its link was used", now=now)
-
-
-def _delist(
-    database: Database, request_id: int, address: Network, finding: Finding, now: int
-) -> None:
-    """Takes a listing of the very address away; out of a wider one, the address is excluded.
-
-    Both leave a grace exclusion, if the category has one: a feed that has not
-    heard of this yet does not list the address again.
-    """
-    zone, category = finding.zone.origin, finding.category
-    acts: list[Act] = []
-
-    def noted(act: str, note: str) -> Act:
-        return Act(now, ACTOR, act, zone, str(address), category.name, request_id, note)
-
-    if finding.exact and listings.remove(database, zone, address, category.name):
-        acts.append(noted("listing.removed", finding.listing.reason))
-    if category.grace_s > 0:
-        expires_at = now + category.grace_s
-        excluded = Exclusion(
-            zone, address, category.name, "delisted by request", grace=True,
-            excluded_at=now, expires_at=expires_at,
-        )  # fmt: skip
-        if exclusions.exclude(database, excluded):
-            acts.append(noted("exclusion.added", f"grace of {category.grace_s} s"))
-    audit.record(database, acts)
-
-
-def _decision(delisted: tuple[Finding, ...], remaining: tuple[Finding, ...]) -> tuple[State, str]:
-    """The state that the request ends in, and the note that its status page shows."""
-    never = _names(finding for finding in remaining if finding.category.delist == "never")
-    # "self" remains where a network around the address lists it and the category allows no
-    # exclusion out of it: only an operator can help then.
-    review = _names(finding for finding in remaining if finding.category.delist != "never")
-    parts: list[str] = []
-    if delisted:
-        parts.append(f"delisted: {_names(delisted)}")
-    if review:
-        parts.append(f"an operator decides: {review}")
-    if never:
-        parts.append(f"not removed on request: {never}")
-    if not parts:
-        parts.append("was not listed any more")
-    if review:
-        return State.REVIEW, "; ".join(parts)
-    if never and not delisted:
-        return State.REFUSED, "; ".join(parts)
-    return State.DELISTED, "; ".join(parts)
-
-
-def _names(findings: Iterable[Finding]) -> str:
-    return ", ".join(f"{finding.category.name} in {finding.zone.origin}" for finding in findings)

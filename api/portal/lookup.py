@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from api.client_address import client_network
-from api.portal.findings import (
+from api.services import SERVICES, Services
+from dnsbl.config import Config, ZoneConfig
+from dnsbl.delist.findings import (
     Finding,
     asks_operator,
     find,
@@ -15,8 +17,6 @@ from api.portal.findings import (
     is_test_entry,
     last_changes,
 )
-from api.services import SERVICES, Services
-from dnsbl.config import Config, ZoneConfig
 from dnsbl.network import Network, NetworkError, parse_address
 from dnsbl.store.database import Database
 

@@ -21,7 +21,8 @@ from dnsbl.config import LimitsConfig
 from dnsbl.network import Network, NetworkError
 from dnsbl.store import outbox, requests
 from dnsbl.store.database import Database
-from dnsbl.store.requests import NewRequest, State
+from dnsbl.store.request_states import State
+from dnsbl.store.requests import NewRequest
 
 KEY_OCTETS = 32  # of a status page's address, and of a token
 

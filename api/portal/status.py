@@ -8,14 +8,15 @@ import re
 from aiohttp import web
 
 from api.portal.delisting import token_hash
-from api.portal.findings import Finding, asks_operator, find
 from api.services import SERVICES
 from dnsbl.config import Config
+from dnsbl.delist.findings import Finding, asks_operator, find
 from dnsbl.network import parse_address
 from dnsbl.store import outbox, requests
 from dnsbl.store.database import Database
 from dnsbl.store.outbox import Mail
-from dnsbl.store.requests import PENDING, Request, State
+from dnsbl.store.request_states import PENDING, State
+from dnsbl.store.requests import Request
 
 KEY = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 

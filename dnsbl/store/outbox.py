@@ -15,6 +15,7 @@ from dnsbl.store.database import Database, fitting
 REPLY_CHARS_MAX = 1000
 
 MailState = Literal["queued", "sent", "failed"]
+MailKind = Literal["confirm_mail", "decision_mail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Mail:
     """A row of `outbox`: a mail of a request, and how it fares. Times in Unix seconds."""
 
     id: int
+    kind: MailKind
     request_id: int
     message_id: str
     state: MailState
@@ -35,6 +37,7 @@ class Mail:
 def _mail(row: sqlite3.Row) -> Mail:
     return Mail(
         id=row["id"],
+        kind=row["kind"],
         request_id=row["request_id"],
         message_id=row["message_id"],
         state=row["state"],
@@ -46,12 +49,15 @@ def _mail(row: sqlite3.Row) -> Mail:
     )
 
 
-def queue(database: Database, request_id: int, message_id: str, now: int) -> None:
-    """Queues the mail of a request, in the transaction that accepts the request."""
+def queue(
+    database: Database, request_id: int, message_id: str, now: int,
+    kind: MailKind = "confirm_mail",
+) -> None:  # fmt: skip
+    """Queues a mail of a request, in the transaction that it tells of."""
     database.change(
         "INSERT INTO outbox (kind, request_id, message_id, next_attempt_at, created_at) "
-        "VALUES ('confirm_mail', ?, ?, ?, ?)",
-        request_id, message_id, now, now,
+        "VALUES (?, ?, ?, ?, ?)",
+        kind, request_id, message_id, now, now,
     )  # fmt: skip
 
 
@@ -71,11 +77,18 @@ def next_due_at(database: Database) -> int | None:
     return int(row[0]) if row and row[0] is not None else None
 
 
-def of_request(database: Database, request_id: int) -> Mail | None:
-    """The last mail of a request."""
+def get(database: Database, mail_id: int) -> Mail | None:
+    """A mail by its number."""
+    row = database.row("SELECT * FROM outbox WHERE id = ?", mail_id)
+    return _mail(row) if row else None
+
+
+def of_request(database: Database, request_id: int, kind: MailKind = "confirm_mail") -> Mail | None:
+    """The last mail of that kind of a request."""
     row = database.row(
-        "SELECT * FROM outbox WHERE request_id = ? ORDER BY id DESC LIMIT 1", request_id
-    )
+        "SELECT * FROM outbox WHERE request_id = ? AND kind = ? ORDER BY id DESC LIMIT 1",
+        request_id, kind,
+    )  # fmt: skip
     return _mail(row) if row else None
 
 

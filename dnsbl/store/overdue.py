@@ -6,14 +6,16 @@ from dnsbl.store.database import Database
 
 
 def is_anything_overdue(database: Database, now: int) -> bool:
-    """Whether a listing, an exclusion or a pending request has expired and still stands."""
+    """Whether a listing, an exclusion or a request has expired and still stands."""
     row = database.row(
         """
         SELECT EXISTS (SELECT 1 FROM listings WHERE expires_at <= ?)
             OR EXISTS (SELECT 1 FROM exclusions WHERE expires_at <= ?)
             OR EXISTS (SELECT 1 FROM delist_requests WHERE expires_at <= ?
                        AND state IN ('requested', 'mail_queued', 'mail_sent'))
+            OR EXISTS (SELECT 1 FROM delist_requests WHERE expires_at <= ?
+                       AND state = 'cooldown')
         """,
-        now, now, now,
+        now, now, now, now,
     )  # fmt: skip
     return row is not None and bool(row[0])

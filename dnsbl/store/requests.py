@@ -1,63 +1,30 @@
-"""Delist requests: their rows, the states they may be in, their tokens, and what limits them.
+"""Delist requests: their rows, their tokens, and what limits them.
 
-Each function that changes a state writes its audit line in the same
-transaction. Whatever counts against a limit is counted from these rows, so a
+Each function that changes a state writes its audit line, and the event for
+hooks, in the same transaction. Whatever counts against a limit is counted from these rows, so a
 restart forgets nothing.
 """
 
 from __future__ import annotations
 
-import enum
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from dnsbl.store import audit, outbox
+from dnsbl.store import audit, events, outbox
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database, StoreError, fitting
+from dnsbl.store.request_states import EVENTS, TRANSITIONS, State
 
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
 
-
-class State(enum.StrEnum):
-    """Where a request stands."""
-
-    REQUESTED = "requested"
-    MAIL_QUEUED = "mail_queued"
-    MAIL_SENT = "mail_sent"
-    MAIL_FAILED = "mail_failed"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    CONFIRMED = "confirmed"
-    REVIEW = "review"
-    COOLDOWN = "cooldown"
-    DELISTED = "delisted"
-    REFUSED = "refused"
-    RELISTED = "relisted"
+# How long the button works after a cooldown; then the request ends, and another may be made.
+COOLDOWN_OPEN_S: Final = 7 * DAY_S
 
 
-# The whole machine in one table: from each state, where it may go.
-TRANSITIONS: Final[dict[State, frozenset[State]]] = {
-    State.REQUESTED: frozenset({State.MAIL_QUEUED, State.REFUSED, State.EXPIRED, State.CANCELLED}),
-    State.MAIL_QUEUED: frozenset(
-        {State.MAIL_SENT, State.MAIL_FAILED, State.EXPIRED, State.CANCELLED, State.CONFIRMED}
-    ),
-    State.MAIL_SENT: frozenset({State.CONFIRMED, State.EXPIRED, State.CANCELLED}),
-    # A mail that came although its server said no, and a link pressed, still count.
-    State.MAIL_FAILED: frozenset({State.CONFIRMED, State.CANCELLED}),
-    State.CONFIRMED: frozenset({State.DELISTED, State.REVIEW, State.COOLDOWN, State.REFUSED}),
-    State.REVIEW: frozenset({State.DELISTED, State.REFUSED}),
-    State.COOLDOWN: frozenset({State.DELISTED, State.REVIEW, State.REFUSED}),
-    State.DELISTED: frozenset({State.RELISTED}),
-    State.EXPIRED: frozenset(),
-    State.CANCELLED: frozenset(),
-    State.REFUSED: frozenset(),
-    State.RELISTED: frozenset(),
-}
-
-# A request that waits for its mail, or for the link in it to be pressed.
-PENDING: Final = (State.REQUESTED, State.MAIL_QUEUED, State.MAIL_SENT)
+# PENDING, as SQL.
 _PENDING_SQL: Final = "state IN ('requested', 'mail_queued', 'mail_sent')"
 
 
@@ -99,6 +66,8 @@ class Request:
     created_at: int
     state_at: int
     expires_at: int
+    confirmed_at: int | None
+    until: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +95,8 @@ def _request(row: sqlite3.Row) -> Request:
         created_at=row["created_at"],
         state_at=row["state_at"],
         expires_at=row["expires_at"],
+        confirmed_at=row["confirmed_at"],
+        until=row["until"],
     )
 
 
@@ -149,35 +120,62 @@ def create(database: Database, new: NewRequest) -> int:
         )  # fmt: skip
         assert row is not None
         request_id = int(row["id"])
-        _audit_state(database, request_id, new.address, State.REQUESTED, "portal", new.created_at)
+        _note(database, request_id, new.address, State.REQUESTED, "portal", new.created_at)
     return request_id
 
 
 def move(
-    database: Database, request_id: int, to: State, *, actor: str, now: int, note: str = ""
+    database: Database,
+    request_id: int,
+    to: State,
+    *,
+    actor: str,
+    now: int,
+    note: str = "",
+    until: int | None = None,
+    told: bool = False,
 ) -> None:
-    """Changes a request's state, with its audit line. Raises TransitionError where it may not."""
+    """Changes a request's state, with its audit line and its event.
+
+    ``until`` goes with COOLDOWN: when the button works again. ``told``: hooks
+    hear of it listing by listing, from the caller. Raises TransitionError where
+    it may not go there.
+    """
+    assert (to is State.COOLDOWN) == (until is not None)
     with database.transaction():
         request = get(database, request_id)
         if request is None or to not in TRANSITIONS[request.state]:
             state = request.state if request else "gone"
             raise TransitionError(f"request {request_id} is {state}; it cannot become {to}")
         database.change(
-            "UPDATE delist_requests SET state = ?, note = ?, state_at = ? WHERE id = ?",
-            str(to), fitting(note, audit.NOTE_CHARS_MAX), now, request_id,
+            """
+            UPDATE delist_requests SET state = ?, note = ?, state_at = ?, until = ?,
+                confirmed_at = CASE WHEN ? = 'confirmed' THEN ? ELSE confirmed_at END,
+                expires_at = coalesce(? + ?, expires_at)
+            WHERE id = ?
+            """,
+            str(to), fitting(note, audit.NOTE_CHARS_MAX), now, until, str(to), now,
+            until, COOLDOWN_OPEN_S, request_id,
         )  # fmt: skip
-        _audit_state(database, request_id, request.address, to, actor, now, note)
+        _note(database, request_id, request.address, to, actor, now, note, told=told)
 
 
-def _audit_state(
+def network_text(address: str) -> str:
+    """The address of a request as a network, as audit, journal and events have it."""
+    return f"{address}/{128 if ':' in address else 32}"
+
+
+def _note(
     database: Database, request_id: int, address: str, state: State, actor: str, now: int,
-    note: str = "",
+    note: str = "", *, told: bool = False,
 ) -> None:  # fmt: skip
-    network = f"{address}/{128 if ':' in address else 32}"
+    network = network_text(address)
     audit.record(
         database,
         [Act(now, actor, f"request.{state}", network=network, request_id=request_id, note=note)],
     )
+    if not told and (kind := EVENTS.get(state)) is not None:
+        events.record(database, kind, network, now=now, reason=note, request_id=request_id)
 
 
 def get(database: Database, request_id: int) -> Request | None:
@@ -235,11 +233,13 @@ def below_again_at(
 
 
 def expire_overdue(database: Database, now: int, limit: int) -> list[int]:
-    """Ends requests that were not confirmed in time; their ids."""
+    """Ends requests that were not confirmed in time, or not pressed again; their ids."""
     with database.transaction():
         rows = database.rows(
-            f"SELECT id FROM delist_requests WHERE {_PENDING_SQL} AND expires_at <= ? LIMIT ?",
-            now, limit,
+            f"SELECT id FROM delist_requests WHERE {_PENDING_SQL} AND expires_at <= ? "
+            "UNION ALL "
+            "SELECT id FROM delist_requests WHERE state = 'cooldown' AND expires_at <= ? LIMIT ?",
+            now, now, limit,
         )  # fmt: skip
         ids = [int(row["id"]) for row in rows]
         for request_id in ids:
@@ -253,6 +253,19 @@ def in_review(database: Database, after_id: int, limit: int) -> list[Request]:
     rows = database.rows(
         "SELECT * FROM delist_requests WHERE state = 'review' AND id > ? ORDER BY id LIMIT ?",
         after_id, limit,
+    )  # fmt: skip
+    return [_request(row) for row in rows]
+
+
+def browse(
+    database: Database, states: Sequence[State], before_id: int | None, limit: int
+) -> list[Request]:
+    """Requests in some states, the newest first, from before an id on."""
+    marks = ", ".join("?" * len(states))
+    rows = database.rows(
+        f"SELECT * FROM delist_requests WHERE state IN ({marks}) AND (? IS NULL OR id < ?) "
+        "ORDER BY id DESC LIMIT ?",
+        *map(str, states), before_id, before_id, limit,
     )  # fmt: skip
     return [_request(row) for row in rows]
 
@@ -303,6 +316,14 @@ def use_tokens(database: Database, request_id: int, now: int) -> None:
     database.change(
         "UPDATE delist_tokens SET used_at = ? WHERE request_id = ? AND used_at IS NULL",
         now, request_id,
+    )  # fmt: skip
+
+
+def keep_token(database: Database, token_hash: bytes, expires_at: int) -> None:
+    """A link that was pressed works again, until a time: its button has to wait for a cooldown."""
+    database.change(
+        "UPDATE delist_tokens SET used_at = NULL, expires_at = ? WHERE token_hash = ?",
+        expires_at, token_hash,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from sqlite_utils import Migrations
 
 from dnsbl.network import NETWORK_TEXT_CHARS_MAX
 from dnsbl.store.access_key_table import ACCESS_KEYS
+from dnsbl.store.delist_tables import DELISTING
 from dnsbl.store.triggers import (
     KEY,
     NOT_IN_BULK,
@@ -314,6 +315,16 @@ def _names_and_texts(db: SqliteUtils) -> None:
 @MIGRATIONS(name="0004_access_keys")
 def _access_keys(db: SqliteUtils) -> None:
     db.executescript(ACCESS_KEYS)
+
+
+@MIGRATIONS(name="0005_delisting")
+def _delisting(db: SqliteUtils) -> None:
+    # As above: an operator's views may name the outbox, which is gone for a moment.
+    db.execute("PRAGMA legacy_alter_table = ON")
+    try:
+        db.executescript(DELISTING)
+    finally:
+        db.execute("PRAGMA legacy_alter_table = OFF")
 
 
 def apply(db: SqliteUtils) -> None:

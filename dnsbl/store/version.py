@@ -12,7 +12,13 @@ from typing import Final
 
 SET: Final = "dnsbl"  # sqlite-utils keeps the migrations of all programs in one table
 # The names of `schema.MIGRATIONS`, in their order.
-NAMES: Final = ("0001_first", "0002_bulk_imports", "0003_names_and_texts", "0004_access_keys")
+NAMES: Final = (
+    "0001_first",
+    "0002_bulk_imports",
+    "0003_names_and_texts",
+    "0004_access_keys",
+    "0005_delisting",
+)
 
 
 def applied(connection: sqlite3.Connection) -> list[str]:

@@ -12,7 +12,7 @@ from portal import START, Clock, Portal
 from dnsbl.network import parse
 from dnsbl.store import listings, requests
 from dnsbl.store.exclusions import covering_exclusions
-from dnsbl.store.requests import State
+from dnsbl.store.request_states import State
 
 ADDRESS = "203.0.113.7"
 DAY_S = 86_400

@@ -13,7 +13,7 @@ from api import expiry
 from dnsbl.network import parse
 from dnsbl.store import exclusions, outbox, overdue, requests
 from dnsbl.store.exclusions import Exclusion
-from dnsbl.store.requests import State
+from dnsbl.store.request_states import State
 
 
 async def test_listings_and_exclusions_end_at_their_time(portal: Portal) -> None:

@@ -14,7 +14,7 @@ from api import review
 from dnsbl.network import parse
 from dnsbl.store import exclusions, listings, requests
 from dnsbl.store.exclusions import Exclusion
-from dnsbl.store.requests import State
+from dnsbl.store.request_states import State
 
 ADDRESS = "203.0.113.7"
 
@@ -51,7 +51,11 @@ async def test_an_operators_consent_is_the_outcome(
     assert "The address is no longer listed" in page.text
     assert 'http-equiv="refresh"' not in page.text
     (act,) = [act for act in await portal.trail(ADDRESS) if act.actor == "review"]
-    assert (act.act, act.at, act.note) == ("request.delisted", START + 60, review.NOTE)
+    assert (act.act, act.at, act.note) == (
+        "request.delisted",
+        START + 60,
+        "delisted: policy in bl.example",
+    )
     assert any(event["event"] == "review_ended" for event in log)
 
 

@@ -8,7 +8,7 @@ import pytest
 from house import ZONE_TEXT, House
 from portal import Clock, Portal
 
-from api.portal.findings import find, find_good, is_test_entry, zones_that
+from dnsbl.delist.findings import find, find_good, is_test_entry, zones_that
 from dnsbl.name import parse_name
 from dnsbl.network import parse
 from dnsbl.store import listings

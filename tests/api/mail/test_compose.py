@@ -15,23 +15,24 @@ from portal import START
 
 from api.mail.compose import compose
 from api.pages import Pages
-from api.portal.findings import Finding
 from dnsbl.config import Config
 from dnsbl.config.category import Delist
+from dnsbl.delist.findings import Finding
 from dnsbl.network import parse
 from dnsbl.store.listings import Listing
 from dnsbl.store.outbox import Mail
-from dnsbl.store.requests import Request, State
+from dnsbl.store.request_states import State
+from dnsbl.store.requests import Request
 
 TOKEN = "t" * 43
-MAIL = Mail(1, 1, "<abc@bl.example>", "queued", 0, START, "", START, None)
+MAIL = Mail(1, "confirm_mail", 1, "<abc@bl.example>", "queued", 0, START, "", START, None)
 
 
 def request(mailbox: str = "me@sender.example", address: str = "203.0.113.7") -> Request:
     """A request as the database has it."""
     return Request(
         1, address, mailbox, mailbox, "198.51.100.77/32", "en", State.MAIL_QUEUED, "", START,
-        START, START + 86_400,
+        START, START + 86_400, None, None,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from structlog.typing import EventDict
 from api.mail.delivery import Delivery
 from api.mail.schedule import RETRY_AFTER_S
 from dnsbl.store.database import open_writer
-from dnsbl.store.requests import State
+from dnsbl.store.request_states import State
 
 Configure = Callable[..., None]
 

@@ -18,7 +18,7 @@ from mailserver import Mailbox
 from portal import LISTED, SENDER, Clock, Portal
 from structlog.typing import EventDict
 
-from dnsbl.store.requests import State
+from dnsbl.store.request_states import State
 
 Configure = Callable[..., None]
 

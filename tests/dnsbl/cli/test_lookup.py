@@ -18,7 +18,8 @@ from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion, exclude
 from dnsbl.store.listings import Listing
-from dnsbl.store.requests import NewRequest, State
+from dnsbl.store.request_states import State
+from dnsbl.store.requests import NewRequest
 
 SECOND_CATEGORY = """\
 [category.policy]

@@ -17,7 +17,7 @@ from house import House
 from dnsbl.network import parse
 from dnsbl.store import exclusions, journal, listings, outbox
 from dnsbl.store.database import Database
-from dnsbl.store.requests import State
+from dnsbl.store.request_states import State
 
 COLUMN = re.compile(r"^\| `(\w+)` \| (.*) \|$", re.MULTILINE)
 PAGE = (Path(__file__).parents[3] / "docs" / "database.md").read_text()

@@ -161,7 +161,7 @@ def test_tables_are_not_copied(path: Path) -> None:
         (pages_after,) = database.rows("PRAGMA page_count")
 
         assert integrity_problems(database) == []
-        assert pages_after[0] - pages < 16
+        assert pages_after[0] - pages < 64  # the pages of new, empty tables
     assert read(path) == before
 
 

@@ -39,7 +39,9 @@ def test_a_queued_mail_is_due_at_once(database: Database, queue: Callable[[int],
     """In the state in which it was committed."""
     mail = queue(NOW)
 
-    assert mail == Mail(mail.id, mail.request_id, "<0@bl.example>", "queued", 0, NOW, "", NOW, None)
+    assert mail == Mail(
+        mail.id, "confirm_mail", mail.request_id, "<0@bl.example>", "queued", 0, NOW, "", NOW, None
+    )  # fmt: skip
     assert outbox.due(database, NOW, 9) == [mail]
     assert outbox.due(database, NOW - 1, 9) == []
     assert outbox.next_due_at(database) == NOW

@@ -14,17 +14,8 @@ from dnsbl.network import parse
 from dnsbl.store import audit, outbox, requests
 from dnsbl.store.database import Database, InvalidRowError
 from dnsbl.store.overdue import is_anything_overdue
-from dnsbl.store.requests import (
-    DAY_S,
-    HOUR_S,
-    PENDING,
-    TRANSITIONS,
-    Counts,
-    NewRequest,
-    Shared,
-    State,
-    TransitionError,
-)
+from dnsbl.store.request_states import PENDING, TRANSITIONS, State
+from dnsbl.store.requests import DAY_S, HOUR_S, Counts, NewRequest, Shared, TransitionError
 
 NOW = 1_000_000
 ADDRESS = parse("192.0.2.1")
@@ -65,7 +56,7 @@ def test_a_request_is_kept_as_it_came(database: Database) -> None:
     assert request is not None
     assert dataclasses.astuple(request) == (
         request_id, "192.0.2.1", "me+x@mail.example", "me@mail.example", "198.51.100.1/32", "it",
-        State.REQUESTED, "", NOW, NOW, NOW + DAY_S,
+        State.REQUESTED, "", NOW, NOW, NOW + DAY_S, None, None,
     )  # fmt: skip
     assert requests.by_status(database, new(7).status_hash) == request
     assert requests.by_status(database, new(8).status_hash) is None
@@ -117,15 +108,17 @@ def test_the_machine_goes_where_its_table_says(database: Database, state: State,
     before = requests.get(database, request_id)
 
     if to in TRANSITIONS[state]:
-        requests.move(database, request_id, to, actor="test", now=NOW + 1, note="why")
+        until = NOW + 60 if to is State.COOLDOWN else None
+        requests.move(database, request_id, to, actor="test", now=NOW + 1, note="why", until=until)
         request = requests.get(database, request_id)
         assert request is not None
         assert (request.state, request.state_at, request.note) == (to, NOW + 1, "why")
         assert acts(database) == [f"request.{to}", "request.requested"]
         assert audit.trail(database, ADDRESS, 1)[0].note == "why"
     else:
+        until = NOW + 60 if to is State.COOLDOWN else None
         with pytest.raises(TransitionError, match=f"is {state}; it cannot become {to}"):
-            requests.move(database, request_id, to, actor="test", now=NOW + 1)
+            requests.move(database, request_id, to, actor="test", now=NOW + 1, until=until)
         assert requests.get(database, request_id) == before
         assert acts(database) == ["request.requested"]
 
@@ -324,15 +317,16 @@ def test_requests_that_nobody_confirmed_expire(database: Database) -> None:
     first = requests.expire_overdue(database, NOW, 2)
     rest = requests.expire_overdue(database, NOW, 9)
 
-    assert (len(first), len(rest)) == (2, 1)
+    ended = {*PENDING, State.COOLDOWN}
+    assert (len(first), len(rest)) == (2, len(ended) - 2)
     assert not is_anything_overdue(database, NOW)
-    assert requests.in_states(database)[State.EXPIRED] == 1 + len(PENDING)
-    assert acts(database).count("request.expired") == len(PENDING)
+    assert requests.in_states(database)[State.EXPIRED] == 1 + len(ended)
+    assert acts(database).count("request.expired") == len(ended)
     for request_id in first + rest:
         mail = outbox.of_request(database, request_id)
         assert mail is not None
         assert (mail.state, mail.reply, mail.done_at) == ("failed", "not sent in time", NOW)
-    assert outbox.depths(database)["queued"] == len(State) - len(PENDING)
+    assert outbox.depths(database)["queued"] == len(State) - len(ended)
 
 
 def test_a_suppressed_mailbox_stays_suppressed(database: Database) -> None:

@@ -73,6 +73,8 @@ def test_a_database_is_made_where_there_is_none(path: Path) -> None:
     assert tables(path) == {
         "listings", "exclusions", "journal", "zone_serials", "delist_requests", "delist_tokens",
         "suppressions", "outbox", "audit", "meta", "bulk_imports", "access_keys",
+        "request_items", "delistings", "events", "hooks", "hook_deliveries", "api_tokens",
+        "daily_counts",
         "_sqlite_migrations",
     }  # fmt: skip
     assert path.parent.stat().st_mode & 0o007 == 0

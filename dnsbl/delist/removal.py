@@ -1,0 +1,54 @@
+"""An address is taken off a listing, or out of a listed network."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dnsbl.config.category import GRACE_S_DEFAULT
+from dnsbl.delist.findings import Finding
+from dnsbl.network import IPV6, Network
+from dnsbl.store import audit, delistings, exclusions, listings
+from dnsbl.store.audit import Act
+from dnsbl.store.database import Database
+from dnsbl.store.exclusions import Exclusion
+
+IPV6_HOST_LENGTH: Final = 64  # RFC 6177 §2: no site has less, and its hosts change theirs at will
+
+
+def subject(address: Network, finding: Finding) -> Network:
+    """What is taken off: the address, or of IPv6 its /64 where the listing is as wide or wider."""
+    if address.family == IPV6 and finding.listing.network.length <= IPV6_HOST_LENGTH:
+        return address.widened(IPV6_HOST_LENGTH)
+    return address
+
+
+def take_off(
+    database: Database, request_id: int, address: Network, finding: Finding,
+    *, actor: str, now: int,
+) -> None:  # fmt: skip
+    """Takes a listing of the very address away; out of a wider one, the address is excluded.
+
+    Never is a network taken off for one address. Both leave a grace exclusion,
+    if the category has one: a feed that has not heard of this yet does not list
+    the address again. Out of a network there is no other way, so an operator who
+    consents where there is no grace gives the default one.
+    """
+    zone, category = finding.zone.origin, finding.category
+    network = subject(address, finding)
+    acts: list[Act] = []
+
+    def noted(act: str, note: str) -> Act:
+        return Act(now, actor, act, zone, str(network), category.name, request_id, note)
+
+    if finding.exact and listings.remove(database, zone, address, category.name):
+        acts.append(noted("listing.removed", finding.listing.reason))
+    grace_s = category.grace_s or (0 if finding.exact else GRACE_S_DEFAULT)
+    if grace_s:
+        excluded = Exclusion(
+            zone, network, category.name, "delisted by request", grace=True,
+            excluded_at=now, expires_at=now + grace_s,
+        )  # fmt: skip
+        if exclusions.exclude(database, excluded):
+            acts.append(noted("exclusion.added", f"grace of {grace_s} s"))
+    delistings.record(database, zone, network, category.name, now=now, request_id=request_id)
+    audit.record(database, acts)
