@@ -2,7 +2,8 @@
 
 Nothing about a mail in flight is kept in memory alone. Killed at any point, the
 process finds the mail queued at its next start and sends it again, under the
-same Message-ID and with a token of its own.
+same Message-ID and with a token of its own. What tells of a decision moves no
+request, however it ends.
 """
 
 from __future__ import annotations
@@ -10,49 +11,44 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import re
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 
 from api.mail.carrier import Accepted, Carrier, Deferred, Envelope, Outcome, Refused
-from api.mail.compose import compose
+from api.mail.draft import Draft, draft, message_of, until
 from api.mail.schedule import Pace, next_attempt_at
+from api.mail.trouble import Trouble
 from api.metrics import Metrics
 from api.pages import Pages
-from api.portal.delisting import mailbox_hash, token_hash
+from api.portal.delisting import mailbox_hash
 from api.truth import Truth
 from dnsbl.config import Config
-from dnsbl.delist.findings import Finding, find
-from dnsbl.network import parse_address
 from dnsbl.store import outbox, requests
 from dnsbl.store.database import Database, StoreError
 from dnsbl.store.outbox import Mail
+from dnsbl.store.replies import discreet
 from dnsbl.store.request_states import PENDING, State
-from dnsbl.store.requests import Request, masked
+from dnsbl.store.requests import Request
 
 CONCURRENT_MAX: Final = 4
 POLL_S: Final = 5.0  # for what another program queues; what this process queues wakes it
 PAUSE_AFTER_ERROR_S: Final = 1.0
 STOP_WITHIN_S: Final = 10.0  # what is not handed over by then is sent again after the next start
-TOKEN_OCTETS: Final = 32
 
 ACTOR: Final = "mail"
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What a mail is composed of."""
-
-    request: Request
-    findings: list[Finding]
+async def _any_domain(_: str) -> bool:
+    return True
 
 
 class Delivery:
-    """Runs until it is stopped; `wake` makes it look at once."""
+    """Runs until it is stopped; `wake` makes it look at once.
+
+    `can_get_mail` says of a mailbox's domain whether mail can go there at all.
+    """
 
     def __init__(
         self,
@@ -62,6 +58,7 @@ class Delivery:
         pages: Pages,
         metrics: Metrics,
         now: Callable[[], float],
+        can_get_mail: Callable[[str], Awaitable[bool]] = _any_domain,
     ) -> None:
         self._config = config
         self._truth = truth
@@ -69,6 +66,7 @@ class Delivery:
         self._pages = pages
         self._metrics = metrics
         self._now = now
+        self._can_get_mail = can_get_mail
         self._pace = Pace(config.mail.per_minute)
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -130,18 +128,18 @@ class Delivery:
             structlog.get_logger().error("mail_crashed", mail_id=mail_id, exc_info=error)
 
     async def _deliver(self, mail: Mail) -> None:
-        token = secrets.token_urlsafe(TOKEN_OCTETS)
         try:
-            # The token's hash is committed before the mail that carries it can arrive.
-            prepared = await self._truth.write(self._prepare, mail, token_hash(token))
+            request = await self._truth.read(requests.get, mail.request_id)
+            assert request is not None  # a foreign key
+            goes = await self._can_get_mail(request.mailbox.rpartition("@")[2])
+            prepared = await self._truth.write(self._prepare, mail, goes)
         except StoreError as error:
             structlog.get_logger().error("mail_delayed", mail_id=mail.id, error=str(error))
             await asyncio.sleep(PAUSE_AFTER_ERROR_S)
             return
         if prepared is None:
             return
-        request = prepared.request
-        outcome = _discreet(await self._carry(mail, prepared, token), request.mailbox)
+        outcome = _discreet(await self._carry(prepared), request.mailbox)
         self._report(mail, outcome)
         while True:
             try:
@@ -155,62 +153,60 @@ class Delivery:
             else:
                 return
 
-    async def _carry(self, mail: Mail, prepared: _Prepared, token: str) -> Outcome:
-        request = prepared.request
+    async def _carry(self, prepared: Draft) -> Outcome:
+        mail = prepared.mail
         try:
-            message = compose(
-                self._config, self._pages, mail, request, prepared.findings, token,
-                int(self._now()),
-            )  # fmt: skip
-            envelope = Envelope(mail, self._config.mail.sender, request.mailbox, message)
+            message = message_of(prepared, self._config, self._pages, int(self._now()))
+            envelope = Envelope(mail, prepared.sender, prepared.request.mailbox, message)
             return await self._carrier.carry(envelope)
         except Exception:  # noqa: BLE001  # a bug of ours: reported, and tried again as others are
             structlog.get_logger().exception("mail_crashed", mail_id=mail.id)
-            return Deferred("This portal made a mistake with the mail", operator_fault=True)
+            return Deferred(Trouble.MISTAKE, operator_fault=True)
 
-    def _prepare(self, database: Database, mail: Mail, token: bytes) -> _Prepared | None:
-        """What the mail is composed of, its token kept; None where it is not to be sent now."""
+    def _prepare(self, database: Database, mail: Mail, goes: bool) -> Draft | None:  # noqa: FBT001
+        """What the mail is composed of, its token kept; None where it is not to be sent now.
+
+        `goes`: whether mail can get to its domain.
+        """
         now = int(self._now())
-        if outbox.of_request(database, mail.request_id) != mail or mail.state != "queued":
+        if outbox.get(database, mail.id) != mail or mail.state != "queued":
             return None  # settled since it was read
         request = requests.get(database, mail.request_id)
         assert request is not None  # a foreign key
-        if request.state not in PENDING or request.expires_at <= now:
+        if until(mail, request) <= now or (_asks(mail) and request.state not in PENDING):
             outbox.cancel(database, request.id, now)
             self._metrics.mails.labels("cancelled").inc()
             return None
-        if requests.is_suppressed(database, mailbox_hash(request.mailbox_key)):
+        if not goes or requests.is_suppressed(database, mailbox_hash(request.mailbox_key)):
             reply = self._carrier.unsent_reply(mail)
             outbox.settle(database, mail.id, "sent", reply, now=now)
-            _move(database, request.id, State.MAIL_SENT, now, "")
+            _move(database, mail, State.MAIL_SENT, now, "")
             self._metrics.mails.labels("suppressed").inc()
             structlog.get_logger().info("mail_suppressed", mail_id=mail.id, request_id=request.id)
             return None
-        requests.add_token(database, token, request.id, request.expires_at)
-        address = parse_address(request.address)
-        return _Prepared(request, find(database, self._config, address, now))
+        return draft(database, self._config, mail, request, now)
 
     def _settle(self, database: Database, mail: Mail, request: Request, outcome: Outcome) -> None:
         """Notes how it went, with the request's state, in one transaction."""
         now = int(self._now())
-        kept = outbox.of_request(database, request.id)
+        kept = outbox.get(database, mail.id)
         if kept is None or kept.message_id != mail.message_id:
             return  # another database stands in the place of the one that the mail was read from
         match outcome:
             case Accepted(reply):
                 if outbox.settle(database, mail.id, "sent", reply, now=now):
-                    _move(database, request.id, State.MAIL_SENT, now, "")
+                    _move(database, mail, State.MAIL_SENT, now, "")
             case Deferred(reply):
                 again_at = next_attempt_at(mail.attempts + 1, now)
-                if again_at < request.expires_at:
+                if again_at < until(mail, request):
                     outbox.settle(
                         database, mail.id, "queued", reply, now=now, next_attempt_at=again_at
                     )
                 elif outbox.settle(database, mail.id, "failed", reply, now=now):
-                    _move(database, request.id, State.MAIL_FAILED, now, reply)
+                    _move(database, mail, State.MAIL_FAILED, now, reply)
             case Refused(reply):
                 if outbox.settle(database, mail.id, "failed", reply, now=now):
-                    _move(database, request.id, State.MAIL_FAILED, now, reply)
+                    _move(database, mail, State.MAIL_FAILED, now, reply)
 
     def _report(self, mail: Mail, outcome: Outcome) -> None:
         log = structlog.get_logger().bind(
@@ -234,19 +230,23 @@ class Delivery:
                 log.warning("mail_refused", reply=reply)
 
 
-def _move(database: Database, request_id: int, to: State, now: int, note: str) -> None:
-    """Moves a request on, unless its link was used or it ended meanwhile."""
-    request = requests.get(database, request_id)
-    if request is not None and request.state is State.MAIL_QUEUED:
-        requests.move(database, request_id, to, actor=ACTOR, now=now, note=note)
+def _asks(mail: Mail) -> bool:
+    """Whether a mail asks to confirm, so that its request waits for it."""
+    return mail.kind == "confirm_mail"
+
+
+def _move(database: Database, mail: Mail, to: State, now: int, note: str) -> None:
+    """Moves a mail's request on, unless its link was used or it ended meanwhile."""
+    request = requests.get(database, mail.request_id)
+    if _asks(mail) and request is not None and request.state is State.MAIL_QUEUED:
+        requests.move(database, request.id, to, actor=ACTOR, now=now, note=note)
 
 
 def _discreet(outcome: Outcome, mailbox: str) -> Outcome:
     """The outcome with the mailbox masked in the server's words: they are shown and logged."""
 
     def said(words: str) -> str:
-        words = re.sub(re.escape(mailbox), masked(mailbox), words, flags=re.IGNORECASE)
-        return "".join(char if char.isprintable() else " " for char in words)
+        return discreet(words, mailbox)
 
     match outcome:
         case Accepted(reply, file):

@@ -120,7 +120,8 @@ def meaning(mail: Mail) -> Meaning | None:
     """What became of a mail so far; None where it was not tried yet."""
     reply = mail.reply
     if mail.state == "sent":
-        return Meaning(reply, _ACCEPTED, _LOOK)
+        # Its code alone: the rest may tell that the mailbox wants no mail, and nobody learns that.
+        return Meaning(reply[:3] if reply[:3].isdigit() else "", _ACCEPTED, _LOOK)
     waits = mail.state == "queued"
     if waits and mail.attempts == 0:
         return None
