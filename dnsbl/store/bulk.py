@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.store import schema
+from dnsbl.store import schema, statistics
 from dnsbl.store.database import Database
 from dnsbl.store.listings import Batch
 
@@ -53,15 +53,18 @@ _GRACE: Final = """
     WHERE grace = 1 AND zone = ? AND category IN ('', ?)
       AND (expires_at IS NULL OR expires_at > ?)
 """
-_UPSERT: Final = f"""
+_INSERT: Final = f"""
     INSERT INTO listings ({schema.LISTING_COLUMNS})
     SELECT ?, value, ?, ?, ?, '', ?, ?, '' FROM json_each(?) WHERE {{condition}}
-    ON CONFLICT (zone, network, category) DO UPDATE
+    ON CONFLICT (zone, network, category)
+"""  # the columns are a constant
+_ADD_NEW: Final = f"{_INSERT} DO NOTHING"
+_UPSERT: Final = f"""{_INSERT} DO UPDATE
     SET reason = excluded.reason, source = excluded.source, evidence = excluded.evidence,
         expires_at = excluded.expires_at
     WHERE (reason, source, evidence, expires_at)
           IS NOT (excluded.reason, excluded.source, excluded.evidence, excluded.expires_at)
-"""  # the columns are a constant
+"""
 
 
 def add_in_bulk(
@@ -87,17 +90,24 @@ def add_in_bulk(
     has_graces = database.row(f"{_GRACE} LIMIT 1", *graces) is not None
 
     def write(changes_max: int | None) -> Batch:
-        read = changed = in_grace = 0
+        read = changed = added = in_grace = 0
         for count, texts in networks(BATCH_ROWS):
-            if has_graces:
-                in_grace += _count_graces(database, texts, graces)
+            passed = _count_graces(database, texts, graces) if has_graces else 0
+            insert = _Insert(database, common, texts, graces if has_graces else None)
             checked = read == 0 and changes_max is not None
             with contextlib.nullcontext() if checked else _unchecked(database):
-                changed += _upsert(database, common, texts, graces if has_graces else None)
+                # What is new goes first and alone, to be counted: what is journaled row by row is
+                # counted by who follows the journal.
+                new = insert(_ADD_NEW) if changes_max is None else 0
+                # Of a feed that is all new, which is the longest to bring in, nothing is left.
+                changed += new + (insert(_UPSERT) if new < count - passed else 0)
             if changes_max is not None and changed > changes_max:
                 raise _TooManyChangesError
             read += count
+            added += new
+            in_grace += passed
             on_progress(read)
+        statistics.count(database, statistics.day_of(common.listed_at), common.zone, added=added)
         return Batch(read, changed, in_grace)
 
     with contextlib.suppress(_TooManyChangesError), database.transaction():
@@ -106,15 +116,23 @@ def add_in_bulk(
         return write(changes_max=None)
 
 
-def _upsert(
-    database: Database, common: Common, texts: str, graces: tuple[object, ...] | None
-) -> int:
-    """Lists a batch; how many rows it changed."""
-    return database.change(
-        _UPSERT.format(condition="true" if graces is None else f"value NOT IN ({_GRACE})"),
-        common.zone, common.category, common.reason, common.source, common.listed_at,
-        common.expires_at, texts, *(graces or ()),
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    """A batch to be listed. Called with a statement, it says how many rows that changed."""
+
+    database: Database
+    common: Common
+    texts: str
+    graces: tuple[object, ...] | None
+
+    def __call__(self, statement: str) -> int:
+        common = self.common
+        condition = "true" if self.graces is None else f"value NOT IN ({_GRACE})"
+        return self.database.change(
+            statement.format(condition=condition),
+            common.zone, common.category, common.reason, common.source, common.listed_at,
+            common.expires_at, self.texts, *(self.graces or ()),
+        )  # fmt: skip
 
 
 def _count_graces(database: Database, texts: str, graces: tuple[object, ...]) -> int:

@@ -87,6 +87,19 @@ def test_few_changes_are_journaled_one_by_one(database: Database) -> None:
     assert all(isinstance(change, Change) for change in changes)
 
 
+def test_what_an_import_adds_is_counted(database: Database) -> None:
+    """Of rows that the journal does not tell one by one: those alone that were not listed."""
+    day = 40
+    bring(database, map(address, range(20)), Common(*common_with(listed_at=day * 86_400)))
+    bring(database, map(address, range(30)), Common(*common_with(listed_at=day * 86_400)))
+    renewed = common_with(listed_at=(day + 1) * 86_400, expires_at=None)
+    done = bring(database, map(address, range(8, 33)), Common(*renewed))
+    counted = database.rows("SELECT day, zone, added, removed FROM daily_counts ORDER BY day")
+
+    assert done == Batch(25, 25, 0)
+    assert [tuple(row) for row in counted] == [(day, ZONE, 20, 0), (day + 1, ZONE, 3, 0)]
+
+
 def test_no_change_is_no_row_of_the_journal(database: Database) -> None:
     """The serial stays, whoever was listed when."""
     bring(database, map(address, range(20)))
