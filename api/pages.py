@@ -1,4 +1,4 @@
-"""The templates, and the few words that they need help with: times, spans, contacts."""
+"""The templates, and the few words that they need help with: times, spans, contacts, links."""
 
 from __future__ import annotations
 
@@ -9,74 +9,120 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import jinja2
 from aiohttp import web
+from jinja2.runtime import Context
 from markupsafe import Markup
 
+from api.language import Language
+from api.negotiation import Choice
 from dnsbl.config import Config, ZoneConfig
+from dnsbl.delist.policy import Shortfall
 from dnsbl.store.requests import masked
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"
 
-_SPANS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-_SEVERAL_LISTS: Final = "Blocklist removal"  # what stands for the name where no one zone does
 _WITHIN_IPV6: Final = re.compile(r"(?<=[0-9a-f:]):(?=[0-9a-f:])")
 _MAILBOX: Final = re.compile(r"[^\s@<>\"?&]+@[^\s@<>\"?&]+")
 
 
 class Pages:
-    """Renders templates; every value in a page is escaped."""
+    """Renders templates, with an environment for each language; every value in a page is escaped.
+
+    Beside what it is given, a template has: ``language``, a `Language`; ``href(path, name=value)``,
+    the address of a page of ours, which carries a chosen language on; ``lang``, what a form
+    carries for that, or ""; ``offers``, the same page in each language.
+    """
 
     def __init__(self, config: Config) -> None:
-        self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATE_FOLDER),
-            autoescape=jinja2.select_autoescape(("html",), default=False),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        self._environment.filters.update(
-            moment=moment, span=span, contact=contact_link, masked=masked, plain=plain_moment,
-            breakable=breakable, contact_of=functools.partial(contact_of, config),
-        )  # fmt: skip
-        self._environment.globals.update(
-            root=urlsplit(config.portal.public_url).path,
-            brand=brand(config),
-            contact=contact_of(config, config.zones[0]),
-            contact_of=functools.partial(contact_of, config),
-            zones=config.zones,
-            style_version=_version(STATIC_FOLDER / "portal.css"),
-        )
+        self._config = config
+        self._environments: dict[str, jinja2.Environment] = {}
 
     def page(
         self,
         template: str,
         values: Mapping[str, object],
         *,
+        language: Choice,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> web.Response:
         """A page as a response."""
+        spoken = {"lang": language.lang, "offers": language.offers}
+        said = {"Content-Language": language.language.tag, "Vary": "Accept-Language"}
         return web.Response(
-            text=self.text(template, values),
+            text=self.text(template, {**values, **spoken}, language.language),
             content_type="text/html",
             charset="utf-8",
             status=status,
-            headers=headers,
+            headers={**said, **(headers or {})},
         )
 
-    def text(self, template: str, values: Mapping[str, object]) -> str:
+    def text(self, template: str, values: Mapping[str, object], language: Language) -> str:
         """A rendered template."""
-        return self._environment.get_template(template).render(values)
+        return self._environment(language).get_template(template).render(values)
+
+    def _environment(self, language: Language) -> jinja2.Environment:
+        if (made := self._environments.get(language.tag)) is None:
+            made = self._environments[language.tag] = _environment(self._config, language)
+        return made
 
 
-def brand(config: Config) -> str:
-    """Whose pages and mails these are: the zone where there is one."""
-    return config.zones[0].origin if len(config.zones) == 1 else _SEVERAL_LISTS
+def _environment(config: Config, language: Language) -> jinja2.Environment:
+    """What templates are rendered with in a language; each is compiled at its first use."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATE_FOLDER),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=jinja2.select_autoescape(("html",), default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,  # they are part of the program
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        language.gettext, language.ngettext, newstyle=True
+    )
+    environment.filters.update(
+        moment=functools.partial(moment, language), plain=language.moment, span=language.span,
+        day=language.day, number=language.number, say=language.say,
+        enumeration=language.enumeration, contact=contact_link, masked=masked,
+        breakable=breakable, contact_of=functools.partial(contact_of, config),
+    )  # fmt: skip
+    environment.globals.update(
+        language=language,
+        root=urlsplit(config.portal.public_url).path,
+        href=_href,
+        brand=brand(config, language),
+        contact=contact_of(config, config.zones[0]),
+        contact_of=functools.partial(contact_of, config),
+        zones=config.zones,
+        zone_of=config.zone,
+        shortfall=Shortfall.read,
+        style_version=_version(STATIC_FOLDER / "portal.css"),
+    )
+    return environment
+
+
+@jinja2.pass_context
+def _href(context: Context, path: str, **query: str) -> str:
+    """The address of a page of ours, in the language that was chosen for this one."""
+    if context["lang"]:
+        query["lang"] = context["lang"]
+    return f"{context['root']}{path}{'?' if query else ''}{urlencode(query)}"
+
+
+def brand(config: Config, language: Language) -> str:
+    """Whose pages and mails these are: the operator's name, or the zone where there is one."""
+    if config.portal.name:
+        return config.portal.name
+    if len(config.zones) == 1:
+        return config.zones[0].origin
+    return language.gettext("Blocklist removal")  # no one zone stands for the others
 
 
 def contact_of(config: Config, zone: ZoneConfig) -> str:
@@ -84,28 +130,10 @@ def contact_of(config: Config, zone: ZoneConfig) -> str:
     return config.portal.contact or zone.hostmaster
 
 
-def plain_moment(at: int) -> str:
-    """A time as people write it, in UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime("%-d %B %Y, %H:%M UTC")
-
-
-def moment(at: int) -> Markup:
-    """The same as a <time> element that programs understand too."""
+def moment(language: Language, at: int) -> Markup:
+    """A time as a <time> element: for people, and in a form that programs understand too."""
     exact = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Markup('<time datetime="{}">{}</time>').format(exact, plain_moment(at))
-
-
-def span(seconds: int) -> str:
-    """A length of time in its largest units: "7 days", "1 hour 5 minutes"."""
-    words: list[str] = []
-    rest = max(1, seconds)
-    for unit_s, unit in _SPANS:
-        count, rest = divmod(rest, unit_s)
-        if count:
-            words.append(f"{count} {unit}{'' if count == 1 else 's'}")
-        if len(words) == 2 or (words and not count):  # noqa: PLR2004  # finer would be noise
-            break
-    return " ".join(words)
+    return Markup('<time datetime="{}">{}</time>').format(exact, language.moment(at))
 
 
 def breakable(text: str) -> Markup:

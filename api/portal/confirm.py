@@ -11,6 +11,8 @@ from aiohttp import web
 from api import zone_check
 from api.form import read_fields
 from api.form_token import Standing as FormStanding
+from api.language import Sentence, msgid
+from api.negotiation import choose
 from api.origin import is_from_our_page
 from api.portal import delisting
 from api.portal.delisting import Looked, Pressed, Standing
@@ -42,7 +44,7 @@ async def page(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     token = _token_hash(request)
     looked = await services.truth.read(delisting.look, services.config, token, int(services.now()))
-    return await _shown(services, token, looked)
+    return await _shown(request, token, looked)
 
 
 async def press(request: web.Request) -> web.Response:
@@ -51,7 +53,7 @@ async def press(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     token = _token_hash(request)
     if not is_from_our_page(request, services.config.portal.public_url, opaque_origin=True):
-        raise web.HTTPForbidden(text="The form was sent from a page of another site.")
+        raise web.HTTPForbidden(text=msgid("The form was sent from a page of another site."))
     fields = await read_fields(request)
     standing = services.form_tokens.check(fields.get("form_token", ""), _purpose(token), "")
     if standing is not FormStanding.VALID:
@@ -59,13 +61,15 @@ async def press(request: web.Request) -> web.Response:
             delisting.look, services.config, token, int(services.now())
         )
         return await _shown(
-            services, token, looked,
-            error="This page was opened too long ago. Nothing was changed; please press again.",
+            request, token, looked,
+            error=Sentence(
+                "This page was opened too long ago. Nothing was changed; please press again."
+            ),
             status=409 if standing is FormStanding.STALE else 403,
         )  # fmt: skip
     action = fields.get("action")
     if action not in ("delist", "cancel"):
-        raise web.HTTPBadRequest(text="The form names neither of its two buttons.")
+        raise web.HTTPBadRequest(text=msgid("The form names neither of its two buttons."))
     if action == "delist":
         pressed = await _delist(services, token)
     else:
@@ -74,7 +78,7 @@ async def press(request: web.Request) -> web.Response:
         )
     if pressed.request is None or pressed.standing not in _PRESSED[action]:
         looked = Looked(pressed.standing, pressed.request, pressed.remaining, pressed.items)
-        return await _shown(services, token, looked)
+        return await _shown(request, token, looked)
     structlog.get_logger().info(
         "request_confirmed" if action == "delist" else "request_cancelled",
         request_id=pressed.request.id,
@@ -83,8 +87,12 @@ async def press(request: web.Request) -> web.Response:
         delisted=[f"{item.zone.origin}/{item.category.name}" for item in pressed.delisted],
     )
     if pressed.request.state is State.CANCELLED:
-        return services.pages.page("cancelled.html", {"request": pressed.request})
-    return await _done(services, pressed, pressed_at)
+        return services.pages.page(
+            "cancelled.html",
+            {"request": pressed.request},
+            language=choose(request, services.config, pressed.request.language),
+        )
+    return await _done(request, pressed, pressed_at)
 
 
 async def _delist(services: Services, token: bytes) -> Pressed:
@@ -113,8 +121,9 @@ def _decision(services: Services, case: Case) -> Decision:
     return ACCEPTED
 
 
-async def _done(services: Services, pressed: Pressed, pressed_at: float) -> web.Response:
+async def _done(request: web.Request, pressed: Pressed, pressed_at: float) -> web.Response:
     assert pressed.request is not None
+    services = request.app[SERVICES]
     # Where a remaining category gives the same answer, DNS cannot tell which of them it is for.
     kept = {(finding.zone.origin, finding.category.answer) for finding in pressed.remaining}
     checked: list[Checked] = await zone_check.check(
@@ -145,15 +154,23 @@ async def _done(services: Services, pressed: Pressed, pressed_at: float) -> web.
             "checked": checked,
             "forgotten_s": max((finding.zone.ttl_s for finding in pressed.delisted), default=0),
         },
+        language=choose(request, services.config, pressed.request.language),
     )
 
 
 async def _shown(
-    services: Services, token: bytes, looked: Looked, *, error: str = "", status: int = 200
+    request: web.Request,
+    token: bytes,
+    looked: Looked,
+    *,
+    error: Sentence | None = None,
+    status: int = 200,
 ) -> web.Response:
     """The page of a token: with its buttons while it is open, else with what became of it."""
+    services = request.app[SERVICES]
     if looked.request is None:
         raise web.HTTPNotFound
+    language = choose(request, services.config, looked.request.language)
     if looked.standing is not Standing.OPEN:
         return services.pages.page(
             "closed.html",
@@ -162,6 +179,7 @@ async def _shown(
                 "expired": looked.standing is Standing.EXPIRED,
                 "findings": looked.findings,
             },
+            language=language,
             status=_CLOSED_STATUS[looked.standing],
         )
     return services.pages.page(
@@ -173,6 +191,7 @@ async def _shown(
             "form_token": services.form_tokens.mint(_purpose(token), ""),
             "error": error,
         },
+        language=language,
         status=status,
     )
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from api.client_address import client_network
+from api.language import Sentence, SentenceError
+from api.negotiation import choose
 from api.services import SERVICES, Services
 from dnsbl.config import Config, ZoneConfig
 from dnsbl.delist.findings import (
@@ -53,6 +55,10 @@ class Look:
         return {finding.category.delist for finding, _ in self.findings}
 
 
+class AddressError(SentenceError):
+    """A text that is not an IP address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filled:
     """The form as it is shown: what stands in its fields, and what is wrong with them.
@@ -62,25 +68,28 @@ class Filled:
 
     ip: str = ""
     email: str = ""
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, Sentence] = field(default_factory=dict)
 
 
 def parse_ip_field(text: str) -> Network:
     """The address of a form field, also as it stands in a bounce: [192.0.2.1].
 
-    Raises NetworkError with a sentence for the visitor.
+    Raises AddressError with a sentence for the visitor.
     """
     text = text.strip()
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     if not text:
-        raise NetworkError("Please enter the IP address that the error names.")
+        raise AddressError(Sentence("Please enter the IP address that the error names."))
     try:
         return parse_address(text)
     except NetworkError:
         shown = text if len(text) <= _SHOWN_CHARS_MAX else f"{text[:_SHOWN_CHARS_MAX]}…"
-        raise NetworkError(
-            f"{shown} is not an IP address; write one such as 192.0.2.1 or 2001:db8::1."
+        raise AddressError(
+            Sentence(
+                "%(text)s is not an IP address; write one such as 192.0.2.1 or 2001:db8::1.",
+                text=shown,
+            )
         ) from None
 
 
@@ -95,8 +104,9 @@ async def page(request: web.Request) -> web.Response:
         return form_page(services, request, Filled())
     try:
         address = parse_ip_field(ip)
-    except NetworkError as error:
-        return form_page(services, request, Filled(ip, errors={"look_up": str(error)}), status=400)
+    except AddressError as error:
+        filled = Filled(ip, errors={"look_up": error.sentence})
+        return form_page(services, request, filled, status=400)
     look = await services.truth.read(look_up, services.config, address, services.now())
     return form_page(services, request, Filled(address.text), look)
 
@@ -134,5 +144,6 @@ def form_page(
             "look": look,
             "form_token": services.form_tokens.mint(FORM_PURPOSE, str(client)),
         },
+        language=choose(request, services.config),
         status=status,
     )

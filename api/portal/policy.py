@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from api.negotiation import choose
 from api.services import SERVICES
 
 
@@ -16,4 +17,5 @@ async def page(request: web.Request) -> web.Response:
             "limits": services.config.portal.limits,
             "confirm_within_s": services.config.portal.confirm_within_s,
         },
+        language=choose(request, services.config),
     )

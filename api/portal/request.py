@@ -12,13 +12,22 @@ from api import limits, mailbox
 from api.client_address import client_network
 from api.form import read_fields
 from api.form_token import Standing
+from api.language import Sentence, msgid
 from api.limits import Reached
+from api.negotiation import Choice, choose
 from api.origin import is_from_our_page
 from api.portal.delisting import token_hash
-from api.portal.lookup import FORM_PURPOSE, Filled, form_page, look_up, parse_ip_field
+from api.portal.lookup import (
+    FORM_PURPOSE,
+    AddressError,
+    Filled,
+    form_page,
+    look_up,
+    parse_ip_field,
+)
 from api.services import SERVICES, Services
 from dnsbl.config import LimitsConfig
-from dnsbl.network import Network, NetworkError
+from dnsbl.network import Network
 from dnsbl.store import outbox, requests
 from dnsbl.store.database import Database
 from dnsbl.store.request_states import State
@@ -32,14 +41,14 @@ async def submit(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     config = services.config
     if not is_from_our_page(request, config.portal.public_url):
-        raise web.HTTPForbidden(text="The form was sent from a page of another site.")
+        raise web.HTTPForbidden(text=msgid("The form was sent from a page of another site."))
     fields = await read_fields(request)
     client = client_network(request, config.portal.trusted_proxies)
     filled = Filled(fields.get("ip", ""), fields.get("email", ""))
 
     standing = services.form_tokens.check(fields.get("form_token", ""), FORM_PURPOSE, str(client))
     if standing is not Standing.VALID:
-        message = (
+        message = Sentence(
             "This form was opened too long ago, or from another network. "
             "Nothing was sent; please press Submit once more."
         )
@@ -47,17 +56,17 @@ async def submit(request: web.Request) -> web.Response:
         status = 409 if standing is Standing.STALE else 403
         return form_page(services, request, again, status=status)
 
-    errors: dict[str, str] = {}
+    errors: dict[str, Sentence] = {}
     address: Network | None = None
     sender: mailbox.Mailbox | None = None
     try:
         address = parse_ip_field(filled.ip)
-    except NetworkError as error:
-        errors["ip"] = str(error)
+    except AddressError as error:
+        errors["ip"] = error.sentence
     try:
         sender = mailbox.parse(filled.email)
     except mailbox.MailboxError as error:
-        errors["email"] = str(error)
+        errors["email"] = error.sentence
     if address is None or sender is None:
         return form_page(services, request, Filled(filled.ip, filled.email, errors), status=422)
 
@@ -66,11 +75,15 @@ async def submit(request: web.Request) -> web.Response:
         # Nothing lists it, or nothing that a request could change: the page says which.
         status = 403 if look.findings else 200
         return form_page(services, request, Filled(address.text, filled.email), look, status=status)
-    return await _request(services, address, sender, client)
+    return await _request(services, choose(request, config), address, sender, client)
 
 
 async def _request(
-    services: Services, address: Network, sender: mailbox.Mailbox, client: Network
+    services: Services,
+    choice: Choice,
+    address: Network,
+    sender: mailbox.Mailbox,
+    client: Network,
 ) -> web.Response:
     now = int(services.now())
     key = secrets.token_urlsafe(KEY_OCTETS)
@@ -81,7 +94,7 @@ async def _request(
         mailbox_key=sender.key,
         mailbox_domain=sender.domain,
         client=str(client),
-        language="en",
+        language=choice.language.tag,
         created_at=now,
         expires_at=now + services.config.portal.confirm_within_s,
     )
@@ -93,6 +106,7 @@ async def _request(
         return services.pages.page(
             "limited.html",
             {"limit": outcome, "address": address.text, "domain": sender.domain},
+            language=choice,
             status=429,
             headers={"Retry-After": str(max(1, outcome.again_at - now))},
         )

@@ -7,6 +7,7 @@ import re
 
 from aiohttp import web
 
+from api.negotiation import choose
 from api.portal.delisting import token_hash
 from api.services import SERVICES
 from dnsbl.config import Config
@@ -53,6 +54,7 @@ async def page(request: web.Request) -> web.Response:
             "transport": services.config.mail.transport,
             "ttl_s": max(zone.ttl_s for zone in services.config.zones),
         },
+        language=choose(request, services.config, asked.language),
     )
 
 

@@ -250,7 +250,7 @@ async def test_a_press_that_only_asks_promises_nothing_else(portal: Portal) -> N
     assert "at once" not in page.text
     assert page.has_button("Delist IP")
     assert "Your request is with an operator now" in done.text
-    assert "The status page that you saw after\nSubmit" in done.text
+    assert "The status page that you saw after Submit" in done.text
 
 
 async def test_what_is_never_removed_stays(portal: Portal) -> None:

@@ -1,35 +1,17 @@
-"""The words around values: times, spans, contacts."""
+"""The words around values: times, contacts, addresses."""
 
 from __future__ import annotations
 
 import pytest
 
-from api.pages import breakable, contact_link, moment, span
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "1 second"),
-        (1, "1 second"),
-        (60, "1 minute"),
-        (90, "1 minute 30 seconds"),
-        (300, "5 minutes"),
-        (3600, "1 hour"),
-        (3661, "1 hour 1 minute"),
-        (7 * 86_400, "7 days"),
-        (86_400 + 61, "1 day"),
-    ],
-)
-def test_a_span_is_told_in_its_largest_units(seconds: int, words: str) -> None:
-    """Two units at most, neighbours, none of them zero."""
-    assert span(seconds) == words
+from api.language import language
+from api.pages import breakable, contact_link, moment
 
 
 def test_a_moment_is_told_to_people_and_programs() -> None:
-    """In UTC, with a machine's form beside."""
-    assert moment(1_800_000_000) == (
-        '<time datetime="2027-01-15T08:00:00Z">15 January 2027, 08:00 UTC</time>'
+    """In UTC, with a machine's form beside, whatever the language."""
+    assert moment(language("it"), 1_800_000_000) == (
+        '<time datetime="2027-01-15T08:00:00Z">15 gennaio 2027, 08:00 UTC</time>'
     )
 
 
