@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from api.language import msgid
+
 FORM_BYTES_MAX: Final = 16 * 1024
 FORM_WITHIN_S: Final = 20  # what a slow line takes; a hanging one holds no page for ever
 _FIELDS_MAX: Final = 16
@@ -29,7 +31,7 @@ async def read_fields(request: web.Request) -> dict[str, str]:
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     except (web.RequestPayloadError, ConnectionError):  # not well formed, or cut off
-        raise web.HTTPBadRequest(text="The form did not arrive whole.") from None
+        raise web.HTTPBadRequest(text=msgid("The form did not arrive whole.")) from None
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -38,8 +40,10 @@ async def read_fields(request: web.Request) -> dict[str, str]:
             max_num_fields=_FIELDS_MAX,
         )
     except ValueError:
-        raise web.HTTPBadRequest(text="The form is not encoded as a browser does it.") from None
+        raise web.HTTPBadRequest(
+            text=msgid("The form is not encoded as a browser does it.")
+        ) from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise web.HTTPBadRequest(text="One address and one mailbox go into a request.")
+        raise web.HTTPBadRequest(text=msgid("One address and one mailbox go into a request."))
     return fields
