@@ -19,8 +19,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from api.dns_status import Count, DnsStatus
-from dnsbl.store import outbox, requests
+from dnsbl.store import deliveries, outbox, requests
 from dnsbl.store.database import Database
+from dnsbl.store.deliveries import DeliveryState
 from dnsbl.store.request_states import State
 
 # Each counter's time of creation as a series of its own: noise for what is scraped here.
@@ -54,11 +55,14 @@ class Depths:
 
     requests: Mapping[State, int]
     mails: Mapping[str, int]
+    hook_deliveries: Mapping[tuple[str, DeliveryState], int]
 
 
 def depths(database: Database) -> Depths:
-    """Counts requests and mails by their state."""
-    return Depths(requests.in_states(database), outbox.depths(database))
+    """Counts requests, mails and what hooks are to be told, by their state."""
+    return Depths(
+        requests.in_states(database), outbox.depths(database), deliveries.depths(database)
+    )
 
 
 class Metrics:
@@ -76,6 +80,12 @@ class Metrics:
             "dnsbl_portal_mails",
             "Attempts to send a mail, by result",
             ("result",),
+            registry=self._registry,
+        )
+        self.hook_attempts = Counter(
+            "dnsbl_hook_attempts",
+            "Messages sent to hooks, by outcome",
+            ("hook", "outcome"),
             registry=self._registry,
         )
         self.connections = Counter(
@@ -124,6 +134,7 @@ class _Snapshot(Collector):
                 {str(state): count for state, count in self._held.requests.items()},
             )
             yield _gauges("dnsbl_outbox_mails", "Mails held, by state", "state", self._held.mails)
+            yield _deliveries(self._held.hook_deliveries)
         dns = self._dns
         yield GaugeMetricFamily(
             "dnsbl_dns_up", "1 while the DNS process says that it serves", value=float(dns.up)
@@ -163,6 +174,15 @@ def _gauges(name: str, text: str, label: str, values: Mapping[str, int]) -> Gaug
     family = GaugeMetricFamily(name, text, labels=[label])
     for value, count in values.items():
         family.add_metric([value], count)
+    return family
+
+
+def _deliveries(depths: Mapping[tuple[str, DeliveryState], int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "dnsbl_hook_deliveries", "What hooks are to be told, by state", labels=["hook", "state"]
+    )
+    for labels, count in depths.items():
+        family.add_metric(labels, count)
     return family
 
 

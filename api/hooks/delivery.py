@@ -1,0 +1,210 @@
+"""The delivery to hooks: hands over what is due, and notes what each hook made of it.
+
+Nothing about a message in flight is kept in memory alone. Killed at any point,
+the process finds it queued at its next start and sends it again, under the same
+name. A hook that hangs holds up its own messages, never those of another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal, get_args
+
+import structlog
+
+from api.hooks import payload
+from api.hooks.message import Message, Reply
+from api.hooks.schedule import next_attempt_at
+from api.hooks.transport import Transport
+from api.metrics import Metrics
+from api.truth import Truth
+from dnsbl.config import HookConfig
+from dnsbl.store import deliveries, hooks
+from dnsbl.store.database import Database, StoreError
+from dnsbl.store.deliveries import Delivery
+
+CONCURRENT_MAX_OF_HOOK: Final = 8
+CONCURRENT_MAX: Final = 32  # of all; a hook that has nothing under way may always begin
+POLL_S: Final = 1.0  # for what the clock makes due, and for what the command line queues
+PAUSE_AFTER_ERROR_S: Final = 1.0
+STOP_WITHIN_S: Final = 10.0  # what is not done by then is sent again after the next start
+GRACE_S: Final = 5.0  # a transport keeps its own time; beyond this it is a bug of ours
+
+Outcome = Literal["delivered", "deferred", "dead", "disabled"]
+OUTCOMES: Final = get_args(Outcome)
+
+_MISTAKE: Final = "this server made a mistake with the message; its log has more"
+
+
+class HookDelivery:
+    """Runs until it is stopped; `wake` makes it look at once.
+
+    ``transports`` has one for each hook; ``now`` gives Unix seconds, ``chance``
+    a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[HookConfig],
+        truth: Truth,
+        transports: Mapping[str, Transport],
+        metrics: Metrics,
+        now: Callable[[], float],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._configs = configs
+        self._truth = truth
+        self._transports = transports
+        self._metrics = metrics
+        self._now = now
+        self._chance = chance
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._in_flight: dict[int, asyncio.Task[None]] = {}
+        self._under_way: Counter[str] = Counter()  # of each hook
+        for config in configs:
+            for outcome in OUTCOMES:  # present from the start, so that a rate can be told
+                metrics.hook_attempts.labels(config.name, outcome)
+
+    def wake(self) -> None:
+        """A message may be due."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Starts nothing new; `run` returns once what is in flight has ended."""
+        self._stopping.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Sends what is due, until stopped."""
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                await self._start_due()
+            except StoreError as error:
+                structlog.get_logger().error("round_delayed", worker="hooks", error=str(error))
+            except Exception:  # noqa: BLE001  # a bug of ours must not end all delivery
+                structlog.get_logger().exception("round_crashed", worker="hooks")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S if self._configs else None):
+                    await self._wake.wait()
+        if self._in_flight:
+            _, late = await asyncio.wait(self._in_flight.values(), timeout=STOP_WITHIN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _start_due(self) -> None:
+        """Starts what may start now. The end of one wakes us for the next."""
+        if not self._configs:
+            return
+        states = await self._truth.read(hooks.states)
+        for config in self._configs:
+            state = states.get(config.name)
+            if self._stopping.is_set() or self._free(config.name) == 0 or (
+                state is not None and state.disabled_at is not None
+            ):  # fmt: skip
+                continue
+            due = await self._truth.read(
+                deliveries.due, config.name, int(self._now()), 2 * CONCURRENT_MAX_OF_HOOK
+            )
+            for delivery in [one for one in due if one.id not in self._in_flight]:
+                if self._free(config.name) == 0:
+                    break
+                self._start(config, delivery)
+
+    def _free(self, name: str) -> int:
+        """How many messages of a hook may begin now."""
+        of_hook = self._under_way[name]
+        free = min(CONCURRENT_MAX_OF_HOOK - of_hook, CONCURRENT_MAX - len(self._in_flight))
+        return max(free, 1 if of_hook == 0 else 0)
+
+    def _start(self, config: HookConfig, delivery: Delivery) -> None:
+        task = asyncio.create_task(self._deliver(config, delivery), name=f"hook-{delivery.id}")
+        self._in_flight[delivery.id] = task
+        self._under_way[config.name] += 1
+        task.add_done_callback(functools.partial(self._ended, delivery))
+
+    def _ended(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
+        del self._in_flight[delivery.id]
+        self._under_way[delivery.hook] -= 1
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            structlog.get_logger().error(
+                "hook_crashed", hook=delivery.hook, delivery_id=delivery.id, exc_info=error
+            )
+
+    async def _deliver(self, config: HookConfig, delivery: Delivery) -> None:
+        try:
+            message = await self._truth.read(payload.compose, delivery, mailbox=config.mailbox)
+        except StoreError as error:
+            structlog.get_logger().error("round_delayed", worker="hooks", error=str(error))
+            await asyncio.sleep(PAUSE_AFTER_ERROR_S)
+            return
+        reply = await self._send(config, message)
+        while True:
+            try:
+                outcome = await self._truth.write(self._settle, delivery, reply)
+            except StoreError as error:
+                # It was handed over: until that is noted it must not be sent again.
+                structlog.get_logger().error(
+                    "hook_unsettled", hook=config.name, delivery_id=delivery.id, error=str(error)
+                )
+                if self._stopping.is_set():
+                    return
+                await asyncio.sleep(PAUSE_AFTER_ERROR_S)
+            else:
+                self._report(delivery, reply, outcome)
+                return
+
+    async def _send(self, config: HookConfig, message: Message) -> Reply:
+        try:
+            async with asyncio.timeout(config.timeout_s + GRACE_S):
+                return await self._transports[config.name].send(message)
+        except Exception:  # noqa: BLE001  # a bug of ours: reported, and tried again as others are
+            structlog.get_logger().exception("hook_crashed", hook=config.name)
+            return Reply("failed", _MISTAKE)
+
+    def _settle(self, database: Database, delivery: Delivery, reply: Reply) -> Outcome:
+        """Notes how it went, in one transaction; the outcome, as the log and metrics name it."""
+        now = int(self._now())
+        if reply.kind == "gone":
+            deliveries.note(database, delivery, reply.detail)
+            hooks.disable(database, delivery.hook, reply.detail or "it wants no more", now)
+            return "disabled"
+        if reply.kind == "done":
+            deliveries.settle(database, delivery, "delivered", reply.detail, now=now)
+            return "delivered"
+        attempts = delivery.attempts + 1
+        again_at = next_attempt_at(attempts, now, reply.retry_after_s, self._chance)
+        if again_at is None:
+            deliveries.settle(database, delivery, "dead", reply.detail, now=now)
+            return "dead"
+        deliveries.settle(
+            database, delivery, "queued", reply.detail, now=now, next_attempt_at=again_at
+        )
+        return "deferred"
+
+    def _report(self, delivery: Delivery, reply: Reply, outcome: Outcome) -> None:
+        self._metrics.hook_attempts.labels(delivery.hook, outcome).inc()
+        log = structlog.get_logger().bind(
+            hook=delivery.hook,
+            delivery_id=delivery.id,
+            kind=delivery.event.kind,
+            attempt=delivery.attempts + 1,
+            answer=reply.detail,
+        )
+        match outcome:
+            case "delivered":
+                log.info("hook_delivered")
+            case "deferred":
+                log.warning("hook_deferred")
+            case "dead":
+                log.error("hook_dead")
+            case _:
+                log.error("hook_disabled")
