@@ -9,6 +9,7 @@
 ``inventory``  list
 ``question``   query: asks over DNS, as a mail server would
 ``top``        top: what the server does just now
+``bounce``     bounce: takes a mail that came back
 ``health``     check
 
 ``group`` holds them, and turns every error into one line and an exit code:

@@ -38,6 +38,7 @@ VERBS: Final = {
     "query": ("question", "query"),
     "top": ("top", "top"),
     "key": ("key", "key"),
+    "bounce": ("bounce", "bounce"),
     "check": ("health", "check"),
 }
 

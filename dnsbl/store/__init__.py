@@ -12,6 +12,7 @@ A change's path, in order:
 ``pruning``     deletes its oldest rows
 ``requests``    delist requests: their states, tokens and limits
 ``outbox``      mail to be sent, committed before it is sent
+``bounces``     what a mail that came back does to it; ``replies`` keeps mailboxes out of its words
 ``overdue``     whether anything has had its time
 ``keys``        secrets that have to outlive a restart
 ``access_keys`` the keys that clients ask with, as hashes
