@@ -4,6 +4,8 @@
 ``listing``    add, remove
 ``exclusion``  exclude
 ``key``        key add, list, change, revoke
+``requests``   requests list, show, approve, refuse; ``petition`` is how they print one
+``token``      token create, list, revoke
 ``feed``       import
 ``lookup``     show: everything known of an address or a name
 ``inventory``  list

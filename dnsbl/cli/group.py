@@ -39,11 +39,17 @@ VERBS: Final = {
     "top": ("top", "top"),
     "key": ("key", "key"),
     "bounce": ("bounce", "bounce"),
+    "requests": ("requests", "requests"),
+    "token": ("token", "token"),
     "check": ("health", "check"),
 }
 
 # Those of them that are groups, with their own verbs.
-GROUPS: Final[Mapping[str, tuple[str, ...]]] = {"key": ("add", "list", "change", "revoke")}
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "key": ("add", "list", "change", "revoke"),
+    "requests": ("list", "show", "approve", "refuse"),
+    "token": ("create", "list", "revoke"),
+}
 
 
 class Commands(click.Group):

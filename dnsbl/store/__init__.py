@@ -17,5 +17,7 @@ A change's path, in order:
 ``keys``        secrets that have to outlive a restart
 ``access_keys`` the keys that clients ask with, as hashes
 ``audit``       who did what to which listing, and why
+``history``     that and the journal, told as one story
+``api_tokens``  what operators log in with, as hashes
 ``integrity``   whether the file is sound, and its rows belong together
 """

@@ -6,6 +6,7 @@ project's own programs with their actor and reason.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -53,8 +54,25 @@ def trail(database: Database, subject: Subject, limit: int) -> list[Act]:
         f"SELECT * FROM audit WHERE network IN ({marks}) ORDER BY id DESC LIMIT ?",
         *texts, limit,
     )  # fmt: skip
-    return [
-        Act(row["at"], row["actor"], row["act"], row["zone"], row["network"], row["category"],
-            row["request_id"], row["note"])
-        for row in rows
-    ]  # fmt: skip
+    return [_act(row) for row in rows]
+
+
+def of_request(database: Database, request_id: int, limit: int) -> list[Act]:
+    """The last acts on a request, the newest first."""
+    rows = database.rows(
+        "SELECT * FROM audit WHERE request_id = ? ORDER BY id DESC LIMIT ?", request_id, limit
+    )
+    return [_act(row) for row in rows]
+
+
+def _act(row: sqlite3.Row) -> Act:
+    return Act(
+        at=row["at"],
+        actor=row["actor"],
+        act=row["act"],
+        zone=row["zone"],
+        network=row["network"],
+        category=row["category"],
+        request_id=row["request_id"],
+        note=row["note"],
+    )

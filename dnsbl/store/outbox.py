@@ -92,6 +92,12 @@ def of_request(database: Database, request_id: int, kind: MailKind = "confirm_ma
     return _mail(row) if row else None
 
 
+def all_of_request(database: Database, request_id: int) -> list[Mail]:
+    """Every mail of a request, the newest first."""
+    rows = database.rows("SELECT * FROM outbox WHERE request_id = ? ORDER BY id DESC", request_id)
+    return [_mail(row) for row in rows]
+
+
 def settle(
     database: Database, mail_id: int, state: MailState, reply: str, *,
     now: int, next_attempt_at: int | None = None,

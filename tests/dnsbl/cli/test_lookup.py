@@ -11,9 +11,8 @@ import pytest
 from house import ZONE_TEXT, House
 
 from dnsbl.cli import options
-from dnsbl.cli.knowledge import HISTORY_LINES_MAX
 from dnsbl.network import parse
-from dnsbl.store import audit, listings, requests
+from dnsbl.store import audit, history, listings, requests
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion, exclude
@@ -239,10 +238,10 @@ def test_what_expired_is_marked(run: Callable[..., Any], database: Database) -> 
 
 def test_history_has_a_bound(run_json: Callable[..., Any], database: Database) -> None:
     """An address that flaps for years does not fill the screen."""
-    for number in range(HISTORY_LINES_MAX + 5):
+    for number in range(history.HISTORY_LINES_MAX + 5):
         listings.add(database, Listing("bl.example", parse("192.0.2.1"), "spam", str(number)))
 
-    assert len(run_json("show", "192.0.2.1")["history"]) == HISTORY_LINES_MAX
+    assert len(run_json("show", "192.0.2.1")["history"]) == history.HISTORY_LINES_MAX
 
 
 def test_what_a_terminal_would_act_on_is_escaped(
