@@ -1,8 +1,9 @@
 """What operators build on: hooks that decide about a delisting, and hooks that are told of it.
 
 ``message``    what a hook is sent, and what it made of it: two values
-``transport``  the three ways to one, behind one method: ``http``, ``program``, ``plugin``
-``signature``  the Standard Webhooks signature of a message; ``destination`` where HTTP may go
+``transport``  the three ways to one, behind one method: ``http`` with its ``signature``,
+               ``program``, ``plugin`` by the interface in ``spec``
+``calls``      the threads in which their code runs that may never return
 
 A hook that decides is asked before a delisting, and its answer counts; one that is told learns
 what happened after it was committed, at least once.

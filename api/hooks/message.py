@@ -32,13 +32,15 @@ class Reply:
     "done": it has it. "later": not now; ``retry_after_s`` may say when. "failed":
     it said no, or something broke. "gone": it wants no more, ever. ``detail`` is
     one line for the log and for operators, of DETAIL_CHARS_MAX at most. ``body``
-    is what a hook that decides said, up to REPLY_OCTETS_MAX.
+    is what a hook that decides said, up to REPLY_OCTETS_MAX. ``says_no``: what
+    failed did not break, but answered no.
     """
 
     kind: ReplyKind
     detail: str = ""
     retry_after_s: int | None = None
     body: bytes = b""
+    says_no: bool = False
 
 
 def one_line(text: str) -> str:
