@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from api import connections, failure, health
+from api import failure, health
 from api.form import FORM_BYTES_MAX
 from api.pages import STATIC_FOLDER
 from api.portal import confirm, lookup, policy, request, status
@@ -14,9 +14,7 @@ from api.services import SERVICES, Services
 
 def build(services: Services) -> web.Application:
     """The application around its services."""
-    app = web.Application(
-        middlewares=[connections.handled, failure.answered], client_max_size=FORM_BYTES_MAX
-    )
+    app = web.Application(middlewares=[failure.answered], client_max_size=FORM_BYTES_MAX)
     app[SERVICES] = services
     app.on_response_prepare.append(SecurityHeaders(services.config.portal.public_url))
     app.add_routes(

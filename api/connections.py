@@ -13,13 +13,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.abc import AbstractAccessLogger
 
 from api import http_log
 from api.client_address import counted_peer
 from api.descriptors import connections_within
-from api.failure import Handler
 from api.metrics import Metrics
 from api.security_headers import SecurityHeaders
 from dnsbl.network import Network
@@ -38,6 +37,7 @@ BACKLOG: Final = 256  # connections that the kernel keeps until we take them
 _HEADER_OCTETS_MAX: Final = 8190  # of the request line, and of one header
 _HEADERS_MAX: Final = 64
 
+_CONTINUE: Final = "100-continue"
 _NO_HTTP: Final = "That is no request that this server understands.\n"
 _BROKEN: Final = "We made a mistake. It is in our log.\n"
 _FULL_TEXT: Final = b"Too many connections are open. Please try again in a while.\n"
@@ -64,6 +64,8 @@ class Connections:
     ) -> None:
         self.headers = headers
         self._server = server
+        self._application = server.request_handler
+        server.request_handler = self._entered
         self._metrics = metrics
         self._most = connections_within(most)
         self._client_most = client_most
@@ -127,6 +129,24 @@ class Connections:
             if not own:
                 del self._by_client[connection.client]
         self._metrics.open_connections.set(len(self._open))
+
+    async def _entered(self, request: web.BaseRequest) -> web.StreamResponse:
+        """A request whose headers have come: for the application, if it is one that we speak."""
+        if isinstance(request.protocol, Connection):
+            request.protocol.handling()
+        if request.version not in (HttpVersion10, HttpVersion11):
+            return self.plain(505, _NO_HTTP)
+        # RFC 9110 §10.1.1. aiohttp would say what was expected, in a page that is not ours.
+        if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
+            return self.plain(417, _NO_HTTP)
+        return await self._application(request)
+
+    def plain(self, status: int, text: str) -> web.Response:
+        """An answer without the application, and the last on its connection."""
+        response = web.Response(status=status, text=text)
+        self.headers.add(response)
+        response.force_close()
+        return response
 
     def note(self, event: str) -> None:
         """Counts what became of a connection."""
@@ -219,10 +239,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """What is said to bytes that are no HTTP: nothing of what they were."""
         super().handle_error(request, status, exc, message)  # it logs, and knows if it is too late
-        response = web.Response(status=status, text=_NO_HTTP if status < 500 else _BROKEN)  # noqa: PLR2004
-        self._connections.headers.add(response)
-        response.force_close()
-        return response
+        return self._connections.plain(status, _NO_HTTP if status < 500 else _BROKEN)  # noqa: PLR2004
 
     def _expect(self, within_s: float) -> None:
         if self._deadline is not None:
@@ -248,11 +265,3 @@ class _Answers(AbstractAccessLogger):
         """An answer was written."""
         if isinstance(request.protocol, Connection):
             request.protocol.answered()
-
-
-@web.middleware
-async def handled(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tells the connection that its request has come; the outermost of the middlewares."""
-    if isinstance(request.protocol, Connection):
-        request.protocol.handling()
-    return await handler(request)
