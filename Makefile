@@ -82,10 +82,12 @@ bench: $(VENV)/.set-up-bench
 	$(MAKE) install PREFIX=build/bench/installed
 	DNSBL_PRODUCT=$(CURDIR)/build/bench/installed/bin/dnsbl $(BIN)/python -m benchmarks $(BENCH_ARGS)
 	DNSBL_PRODUCT=$(CURDIR)/build/bench/installed/bin/dnsbl $(BIN)/python -m benchmarks.kinds $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.portal $(BENCH_ARGS)
 
 bench-quick: $(VENV)/.set-up-bench
 	$(BIN)/python -m benchmarks --quick $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.kinds --entries 100000 --rounds 1 --seconds 0.6
+	$(BIN)/python -m benchmarks.portal --presses 20 --visit-seconds 10
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,7 +19,8 @@ The path of a run, in order:
     aims        what should hold, as ratios in one run
     report, plot              RESULTS.md and cost.svg, from the JSON alone
 
-`propagation` is a benchmark of its own: from commit to answer, by writer.
+`propagation` is a benchmark of its own: from commit to answer, by writer; so are
+`kinds`, of other kinds of list, and `portal`, of the portal beside DNS.
 
 A new scenario is a function that adds figures under new names, and a line in
 `report` or `aims`; a new peer is a `Peer`; a new list a `ListPlan`.
