@@ -12,9 +12,9 @@ from typing import Final
 
 from dnsbl.config import Config
 from dnsbl.delist.case import Key
-from dnsbl.delist.decision import Decision, Outcome
+from dnsbl.delist.decision import OPERATOR, Decision, Outcome
 from dnsbl.delist.findings import Finding, find
-from dnsbl.delist.removal import take_off
+from dnsbl.delist.removal import take_off, take_out
 from dnsbl.network import parse_address
 from dnsbl.store import events, request_items, requests
 from dnsbl.store.database import Database
@@ -85,6 +85,12 @@ def conclude(
     for finding, decision in decided:
         if _is_accepted(decision, now):
             take_off(database, request_id, address, finding, actor=actor, now=now)
+    for finding in find(database, config, address, now):
+        # Without a grace the network around a listing that is gone lists the address still. To
+        # others it goes to an operator; there is nobody whom an operator could ask.
+        consent = decisions.get(_key(finding))
+        if consent is not None and consent.rule == OPERATOR and _is_accepted(consent, now):
+            take_out(database, request_id, address, finding, actor=actor, now=now)
     remaining = tuple(find(database, config, address, now))
     kept = {_key(finding) for finding in remaining}
     for finding, decision in decided:

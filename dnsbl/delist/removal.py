@@ -33,22 +33,34 @@ def take_off(
     the address again. Out of a network there is no other way, so an operator who
     consents where there is no grace gives the default one.
     """
+    zone, category = finding.zone.origin, finding.category.name
+    network = subject(address, finding)
+    if finding.exact and listings.remove(database, zone, address, category):
+        removed = Act(
+            now, actor, "listing.removed", zone, str(network), category, request_id,
+            finding.listing.reason,
+        )  # fmt: skip
+        audit.record(database, [removed])
+    if not finding.exact or finding.category.grace_s:
+        take_out(database, request_id, address, finding, actor=actor, now=now)
+    delistings.record(database, zone, network, category, now=now, request_id=request_id)
+
+
+def take_out(
+    database: Database, request_id: int, address: Network, finding: Finding,
+    *, actor: str, now: int,
+) -> None:  # fmt: skip
+    """Excludes an address from whatever lists it there, for the category's grace or the default."""
     zone, category = finding.zone.origin, finding.category
     network = subject(address, finding)
-    acts: list[Act] = []
-
-    def noted(act: str, note: str) -> Act:
-        return Act(now, actor, act, zone, str(network), category.name, request_id, note)
-
-    if finding.exact and listings.remove(database, zone, address, category.name):
-        acts.append(noted("listing.removed", finding.listing.reason))
-    grace_s = category.grace_s or (0 if finding.exact else GRACE_S_DEFAULT)
-    if grace_s:
-        excluded = Exclusion(
-            zone, network, category.name, "delisted by request", grace=True,
-            excluded_at=now, expires_at=now + grace_s,
+    grace_s = category.grace_s or GRACE_S_DEFAULT
+    excluded = Exclusion(
+        zone, network, category.name, "delisted by request", grace=True,
+        excluded_at=now, expires_at=now + grace_s,
+    )  # fmt: skip
+    if exclusions.exclude(database, excluded):
+        added = Act(
+            now, actor, "exclusion.added", zone, str(network), category.name, request_id,
+            f"grace of {grace_s} s",
         )  # fmt: skip
-        if exclusions.exclude(database, excluded):
-            acts.append(noted("exclusion.added", f"grace of {grace_s} s"))
-    delistings.record(database, zone, network, category.name, now=now, request_id=request_id)
-    audit.record(database, acts)
+        audit.record(database, [added])

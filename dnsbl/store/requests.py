@@ -270,6 +270,17 @@ def browse(
     return [_request(row) for row in rows]
 
 
+def count_up_to(database: Database, states: Sequence[State], most: int) -> int:
+    """How many requests are in some states; so many at most, to count no further."""
+    marks = ", ".join("?" * len(states))
+    row = database.row(
+        "SELECT count(*) FROM "
+        f"(SELECT 1 FROM delist_requests WHERE state IN ({marks}) LIMIT ?)",
+        *map(str, states), most,
+    )  # fmt: skip
+    return int(row[0]) if row else 0
+
+
 def in_states(database: Database) -> dict[State, int]:
     """How many requests are in each state, for metrics."""
     found = {

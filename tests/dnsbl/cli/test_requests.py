@@ -17,7 +17,7 @@ from dnsbl.delist.conclusion import conclude
 from dnsbl.delist.decision import Decision, Outcome
 from dnsbl.delist.findings import find
 from dnsbl.network import parse
-from dnsbl.store import audit, listings, outbox, request_items, requests
+from dnsbl.store import audit, delistings, listings, outbox, request_items, requests
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.request_states import State
@@ -150,6 +150,22 @@ def test_approve_takes_one_address_out_of_a_network(
     assert result.exit_code == 0
     assert categories(database, config) == []
     assert categories(database, config, "203.0.113.8") == ["policy"]
+
+
+def test_approve_takes_it_out_of_a_network_around_its_own_listing(
+    run: Run, database: Database, house: House
+) -> None:
+    """Where the category gives no grace: there is no other operator to ask. One delisting."""
+    house.write_zone(ZONE_TEXT + POLICY + "grace_s = 0\n")
+    petitions.add(database, "203.0.113.0/24", "policy", now=NOW)
+    request_id = petitions.in_review(database, house.config, now=NOW)
+
+    result = run("requests", "approve", str(request_id))
+
+    assert result.exit_code == 0
+    assert categories(database, house.config) == []
+    assert categories(database, house.config, "203.0.113.8") == ["policy"]
+    assert len(delistings.of_address(database, parse(ADDRESS), 9)) == 1
 
 
 def test_refuse_leaves_it_listed_and_says_why(run: Run, database: Database, config: Config) -> None:
