@@ -6,8 +6,7 @@ from aiohttp import web
 
 from api import failure, health
 from api.form import FORM_BYTES_MAX
-from api.pages import STATIC_FOLDER
-from api.portal import confirm, lookup, policy, request, status
+from api.portal import asset, confirm, lookup, policy, request, status
 from api.security_headers import SecurityHeaders
 from api.services import SERVICES, Services
 
@@ -27,7 +26,7 @@ def build(services: Services) -> web.Application:
             web.get("/metrics", health.metrics),
             web.get("/policy", policy.page),
             web.get("/readyz", health.ready),
-            web.static("/static", STATIC_FOLDER),
+            web.get("/static/{name}", asset.file),
             web.get("/status/{key}", status.page),
         ]
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,12 +16,12 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from api.language import Language
+from api.look import Look
 from api.negotiation import Choice
 from dnsbl.config import Config, ZoneConfig
 from dnsbl.delist.policy import Shortfall
 from dnsbl.store.requests import masked
 
-STATIC_FOLDER: Final = Path(__file__).parent / "static"
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"
 
 _WITHIN_IPV6: Final = re.compile(r"(?<=[0-9a-f:]):(?=[0-9a-f:])")
@@ -38,6 +37,7 @@ class Pages:
     """
 
     def __init__(self, config: Config) -> None:
+        self.look = Look(config.portal)
         self._config = config
         self._environments: dict[str, jinja2.Environment] = {}
 
@@ -67,11 +67,13 @@ class Pages:
 
     def _environment(self, language: Language) -> jinja2.Environment:
         if (made := self._environments.get(language.tag)) is None:
-            made = self._environments[language.tag] = _environment(self._config, language)
+            made = self._environments[language.tag] = _environment(
+                self._config, language, self.look
+            )
         return made
 
 
-def _environment(config: Config, language: Language) -> jinja2.Environment:
+def _environment(config: Config, language: Language, look: Look) -> jinja2.Environment:
     """What templates are rendered with in a language; each is compiled at its first use."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE_FOLDER),
@@ -103,7 +105,8 @@ def _environment(config: Config, language: Language) -> jinja2.Environment:
         zones=config.zones,
         zone_of=config.zone,
         shortfall=Shortfall.read,
-        style_version=_version(STATIC_FOLDER / "portal.css"),
+        assets=look,
+        texts=config.portal.texts,
     )
     return environment
 
@@ -148,8 +151,3 @@ def contact_link(contact: str) -> Markup:
     if _MAILBOX.fullmatch(contact):
         return Markup('<a href="mailto:{0}">{0}</a>').format(contact)
     return Markup("{}").format(contact)
-
-
-def _version(file: Path) -> str:
-    """A mark of a file's content, so that browsers may keep the file for long."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]

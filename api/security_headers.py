@@ -6,9 +6,10 @@ from typing import Final
 
 from aiohttp import web
 
+_POLICY: Final = "Content-Security-Policy"
 _ALWAYS: Final = {
-    # No script from anywhere, ours included; one style sheet and one icon; forms go home.
-    "Content-Security-Policy": (
+    # No script from anywhere, ours included; our style sheets and pictures; forms go home.
+    _POLICY: (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     ),
@@ -38,7 +39,10 @@ class SecurityHeaders:
     def add(self, response: web.StreamResponse, path: str = "/") -> None:
         """Adds what a response to this path gets."""
         headers = response.headers
+        own_policy = headers.get(_POLICY)  # a picture's, stricter than a page's
         headers.update(_ALWAYS)
+        if own_policy is not None:
+            headers[_POLICY] = own_policy
         secret = path.startswith(_SECRET_ADDRESSES)
         # "same-origin" on the others: under "no-referrer" forms would come with `Origin: null`
         headers["Referrer-Policy"] = "no-referrer" if secret else "same-origin"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api import accent
 from api.accent import DARK_GROUNDS, LIGHT_GROUNDS, Accent, contrast, style_sheet
-from api.pages import STATIC_FOLDER
+from api.look import STATIC_FOLDER
 from dnsbl.config.portal import ACCENT_DEFAULT
 
 colours = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")

@@ -197,7 +197,7 @@ async def test_a_stale_or_odd_status_means_that_dns_is_not_up(portal: Portal, te
         ("/policy", 200),
         ("/nowhere", 404),
         ("/static/../app.py", 404),
-        ("/static/", 403),
+        ("/static/", 404),
         (f"/confirm/{'x' * 43}", 404),
         (f"/status/{'x' * 43}", 404),
         ("/healthz", 200),

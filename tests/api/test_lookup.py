@@ -48,7 +48,7 @@ async def test_every_look_up_page_has_one_form_to_send(portal: Portal, path: str
 
     assert set(page.form("Submit").fields) == {"form_token", "email", "ip"}
     assert [page.text.count(f'name="{name}"') for name in ("email", "ip")] == [1, 1]
-    assert "<details" not in page.text
+    assert "<details" not in page.text.partition("<main")[2]
 
 
 async def test_a_change_is_told_and_an_addition_is_not(portal: Portal) -> None:
@@ -83,7 +83,7 @@ async def test_each_zone_has_its_own_contact_and_no_zone_the_brand(
     for name, other, page in (("a", "b", pages[0]), ("b", "a", pages[1])):
         assert f"hostmaster@{name}.example" in page.text
         assert f"hostmaster@{other}.example" not in page.text
-        assert "</span>Blocklist removal</a>" in page.text
+        assert "<span>Blocklist removal</span></a>" in page.text
     for name in ("a", "b", "bl"):
         assert f"hostmaster@{name}.example" in policy.text
 
