@@ -24,7 +24,8 @@ from api.hooks.transport import Transport
 from api.metrics import Metrics
 from api.truth import Truth
 from dnsbl.config import HookConfig
-from dnsbl.store import deliveries, hooks
+from dnsbl.store import audit, deliveries, hooks
+from dnsbl.store.audit import Act
 from dnsbl.store.database import Database, StoreError
 from dnsbl.store.deliveries import Delivery
 
@@ -38,6 +39,7 @@ GRACE_S: Final = 5.0  # a transport keeps its own time; beyond this it is a bug 
 Outcome = Literal["delivered", "deferred", "dead", "disabled"]
 OUTCOMES: Final = get_args(Outcome)
 
+ACTOR: Final = "hooks"
 _MISTAKE: Final = "this server made a mistake with the message; its log has more"
 
 
@@ -173,16 +175,20 @@ class HookDelivery:
     def _settle(self, database: Database, delivery: Delivery, reply: Reply) -> Outcome:
         """Notes how it went, in one transaction; the outcome, as the log and metrics name it."""
         now = int(self._now())
-        if reply.kind == "gone":
-            deliveries.note(database, delivery, reply.detail)
-            hooks.disable(database, delivery.hook, reply.detail or "it wants no more", now)
-            return "disabled"
         if reply.kind == "done":
             deliveries.settle(database, delivery, "delivered", reply.detail, now=now)
             return "delivered"
+        is_trial = delivery.event.kind == hooks.TEST_EVENT
+        if reply.kind == "gone" and not is_trial:
+            deliveries.note(database, delivery, reply.detail)
+            why = reply.detail or "it wants no more"
+            if hooks.disable(database, delivery.hook, why, now):
+                line = Act(now, ACTOR, "hook.disabled", note=f"{delivery.hook}: {why}")
+                audit.record(database, [line])
+            return "disabled"
         attempts = delivery.attempts + 1
         again_at = next_attempt_at(attempts, now, reply.retry_after_s, self._chance)
-        if again_at is None:
+        if again_at is None or is_trial:  # an operator looks on, and can try again
             deliveries.settle(database, delivery, "dead", reply.detail, now=now)
             return "dead"
         deliveries.settle(

@@ -4,6 +4,7 @@
 ``listing``    add, remove
 ``exclusion``  exclude
 ``key``        key add, list, change, revoke
+``hooks``      hooks list, test, deliveries, replay, enable, disable; ``hook_entry`` prints
 ``requests``   requests list, show, approve, refuse; ``petition`` is how they print one
 ``token``      token create, list, revoke
 ``feed``       import

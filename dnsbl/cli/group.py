@@ -38,6 +38,7 @@ VERBS: Final = {
     "query": ("question", "query"),
     "top": ("top", "top"),
     "key": ("key", "key"),
+    "hooks": ("hooks", "hooks"),
     "bounce": ("bounce", "bounce"),
     "requests": ("requests", "requests"),
     "token": ("token", "token"),
@@ -47,6 +48,7 @@ VERBS: Final = {
 # Those of them that are groups, with their own verbs.
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "key": ("add", "list", "change", "revoke"),
+    "hooks": ("list", "test", "deliveries", "replay", "enable", "disable"),
     "requests": ("list", "show", "approve", "refuse"),
     "token": ("create", "list", "revoke"),
 }
