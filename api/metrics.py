@@ -11,6 +11,7 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
+    Histogram,
     disable_created_metrics,
     generate_latest,
 )
@@ -86,6 +87,19 @@ class Metrics:
             "dnsbl_hook_attempts",
             "Messages sent to hooks, by outcome",
             ("hook", "outcome"),
+            registry=self._registry,
+        )
+        self.hook_decisions = Counter(
+            "dnsbl_hook_decisions",
+            "Decisions of hooks, by outcome",
+            ("hook", "outcome"),
+            registry=self._registry,
+        )
+        self.hook_seconds = Histogram(
+            "dnsbl_hook_decision_seconds",
+            "Time that hooks took to decide",
+            ("hook",),
+            buckets=(0.01, 0.05, 0.2, 0.5, 1, 2, 5, 10),
             registry=self._registry,
         )
         self.connections = Counter(

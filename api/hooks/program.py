@@ -172,9 +172,10 @@ def _status(process: subprocess.Popen[bytes]) -> int | None:
 
 def _reply(status: int, output: bytes, complaint: bytes) -> Reply:
     first = one_line(complaint.decode(errors="replace").strip().partition("\n")[0])
+    what = f"was ended by signal {-status}" if status < 0 else f"exit status {status}"
+    said = one_line(f"{what}: {first}" if first else what)
     if status < 0:
-        return Reply("failed", one_line(f"was ended by signal {-status}: {first}"))
-    said = one_line(f"exit status {status}{': ' if first else ''}{first}")
+        return Reply("failed", said)
     if status == YES:
         return Reply("done", said, body=output)
     if status == LATER:
