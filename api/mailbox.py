@@ -11,6 +11,14 @@ from api.language import Sentence, SentenceError
 
 MAILBOX_CHARS_MAX: Final = 254  # RFC 5321 §4.5.3.1.3: a path of 256 octets with its brackets
 
+# RFC 2047 §2: a header's reader makes other text of it, so that it is no name to write to.
+_ENCODED_WORD: Final = "=?"
+
+_LOCAL_PART: Final = Sentence(
+    "What stands before the @ is no name of a mailbox: at most 64 letters from a to z, digits, "
+    "and signs such as a dot, a hyphen or a plus."
+)
+
 # Lists are run inside organisations too, whose mail lives under names such as corp.local.
 if "local" in email_validator.SPECIAL_USE_DOMAIN_NAMES:
     email_validator.SPECIAL_USE_DOMAIN_NAMES.remove("local")
@@ -36,6 +44,8 @@ def parse(text: str) -> Mailbox:
         checked = _validated(mailbox_text)
     except email_validator.EmailNotValidError:
         raise MailboxError(_wrong_half(mailbox_text)) from None
+    if _ENCODED_WORD in checked.local_part:
+        raise MailboxError(_LOCAL_PART)
     ascii_text = checked.ascii_email
     if ascii_text is None or len(ascii_text) > MAILBOX_CHARS_MAX:
         raise MailboxError(
@@ -92,7 +102,4 @@ def _wrong_half(text: str) -> Sentence:
         return Sentence(
             "What stands after the @ is no domain that mail can go to, such as example.com."
         )
-    return Sentence(
-        "What stands before the @ is no name of a mailbox: at most 64 letters from a to z, digits, "
-        "and signs such as a dot, a hyphen or a plus."
-    )
+    return _LOCAL_PART

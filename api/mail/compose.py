@@ -28,7 +28,7 @@ SUBJECT_CHARS_MAX: Final = LINE_CHARS_MAX - len("Subject: ")  # it stays one lin
 NAMED_MAX: Final = 2  # lists that are named where there are more
 DISPLAY_NAME_CHARS_MAX: Final = 64  # with the sender's address it takes two lines at most
 
-_SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z0-9+.-]*://", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -132,12 +132,16 @@ def _display_name(config: Config, language: Language) -> str:
     name = brand(config, language)
     if not config.portal.name and len(config.zones) == 1:
         name = language.say(Sentence("%(zone)s blocklist", zone=name))
-    return name if len(name) <= DISPLAY_NAME_CHARS_MAX else language.gettext("Blocklist")
+    # RFC 2047: an encoded word would be read as what it stands for, line breaks included
+    fits = len(name) <= DISPLAY_NAME_CHARS_MAX and name.isprintable() and "=?" not in name
+    return name if fits else language.gettext("Blocklist")
 
 
 def _plain(text: str) -> str:
     """Text of an operator's or a feed's as one line, without links: the mail holds ours alone."""
-    return _SCHEME.sub("", " ".join(text.split()))
+    visible = "".join(char if char.isprintable() else " " for char in text)
+    # A blank in a scheme's place: what stood around it must not become another one.
+    return " ".join(_SCHEME.sub(" ", visible).split())
 
 
 def _encoding(content: str) -> tuple[str, str]:

@@ -32,6 +32,7 @@ def test_a_mailbox_is_counted_without_its_tag_and_case(text: str, mailbox: Mailb
         ("a..b@a.example", "What stands before the @"),
         (f"{'a' * 65}@a.example", "What stands before the @"),
         ("j\N{LATIN SMALL LETTER O WITH DIAERESIS}rg@a.example", "What stands before the @"),
+        ("=?utf-8?q?=0d=0aBcc=3a?=@a.example", "What stands before the @"),
         ("a@b", "What stands after the @"),
         ("a@-b.example", "What stands after the @"),
         ("a@localhost", "What stands after the @"),
