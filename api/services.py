@@ -11,6 +11,7 @@ from aiohttp import web
 from api.form_token import FormTokens
 from api.metrics import Metrics
 from api.pages import Pages
+from api.resolver import Resolver
 from api.truth import Truth
 from dnsbl.config import Config
 
@@ -19,8 +20,9 @@ from dnsbl.config import Config
 class Services:
     """The configuration, the truth, a clock (Unix seconds), and what pages are made with.
 
-    ``mail_queued`` wakes the delivery; ``faults`` says in sentences what keeps
-    the process from being ready, apart from the database.
+    Without a ``resolver`` nobody is asked about senders. ``mail_queued`` wakes
+    the delivery; ``faults`` says in sentences what keeps the process from being
+    ready, apart from the database.
     """
 
     config: Config
@@ -29,6 +31,7 @@ class Services:
     pages: Pages
     form_tokens: FormTokens
     metrics: Metrics
+    resolver: Resolver | None
     mail_queued: Callable[[], None]
     faults: Callable[[], list[str]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -21,9 +22,11 @@ from api.mail.carrier import Carrier
 from api.mail.delivery import Delivery
 from api.mail.file import FileCarrier
 from api.mail.smtp import SmtpCarrier
+from api.mail_domain import can_get_mail
 from api.metrics import Metrics
 from api.pages import Pages
 from api.pruning import Pruning
+from api.resolver import resolver_of
 from api.review import Review
 from api.rounds import Rounds
 from api.security_headers import SecurityHeaders
@@ -59,9 +62,11 @@ class Sidecar:
         self.truth = Truth(config.data.database, write_wait_s, self._form_tokens.read_secret)
         self._metrics = Metrics()
         self._pages = Pages(config)
+        self._resolver = resolver_of(config)
         self.delivery = Delivery(
-            config, self.truth, _carrier(config), self._pages, self._metrics, now
-        )
+            config, self.truth, _carrier(config), self._pages, self._metrics, now,
+            functools.partial(can_get_mail, self._resolver),
+        )  # fmt: skip
         self.expiry = Expiry(self.truth, now)
         self.review = Review(self.truth, config, now)
         self.pruning = Pruning(self.truth, config.data, now)
@@ -106,6 +111,7 @@ class Sidecar:
             pages=self._pages,
             form_tokens=self._form_tokens,
             metrics=self._metrics,
+            resolver=self._resolver,
             mail_queued=self.delivery.wake,
             faults=self.faults,
         )
