@@ -53,7 +53,7 @@ def extract() -> Catalog:
 
 def update(tag: str, template: Catalog) -> int:
     """Brings one catalogue into step with the sources; how many texts it has no translation of."""
-    catalogue = read(tag) if catalogue_file(tag).exists() else Catalog(locale=tag, fuzzy=False)
+    catalogue = read(tag) if catalogue_file(tag).exists() else _new(tag)
     catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
     file = catalogue_file(tag)
@@ -63,6 +63,19 @@ def update(tag: str, template: Catalog) -> int:
             stream, catalogue, width=_LINE_CHARS_MAX, include_lineno=False, ignore_obsolete=True
         )
     return sum(not all(_strings(message.string)) for message in catalogue if message.id)
+
+
+def _new(tag: str) -> Catalog:
+    return Catalog(
+        locale=tag,
+        project="dnsbl",
+        version="portal",
+        msgid_bugs_address="CONTRIBUTING.md",
+        last_translator="contributors of dnsbl",
+        language_team=tag,
+        header_comment="# Texts of the delist portal. CONTRIBUTING.md says how they are kept.",
+        fuzzy=False,
+    )
 
 
 def _strings(string: str | list[str] | tuple[str, ...] | None) -> list[str]:

@@ -102,19 +102,20 @@ def _facts(
     request: Request, findings: Sequence[Finding], language: Language
 ) -> list[tuple[str, str]]:
     """What the mail tells, each with its label."""
-    say = language.gettext
-    facts = [(say("Address"), request.address)]
+    facts = [(language.gettext("Address"), request.address)]
     for finding in findings:
         listed = Sentence(
             "%(category)s in %(zone)s", category=finding.category.name, zone=finding.zone.origin
         )
-        facts.append((say("Listed as"), language.say(listed)))
+        facts.append((language.gettext("Listed as"), language.say(listed)))
         if not finding.exact:
-            facts.append((say("Network"), finding.listing.network.text))
+            facts.append((language.gettext("Network"), finding.listing.network.text))
         if reason := _plain(finding.listing.reason):
-            facts.append((say("Why"), reason))
-    facts.append((say("Asked from"), shortened(parse(request.client)).text))
-    facts.append((say("Asked at"), language.moment(request.created_at)))
+            facts.append((language.gettext("Why"), reason))
+    facts += [
+        (language.gettext("Asked from"), shortened(parse(request.client)).text),
+        (language.gettext("Asked at"), language.moment(request.created_at)),
+    ]
     return facts
 
 

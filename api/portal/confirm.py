@@ -34,6 +34,7 @@ _PRESSED: Final = {
 ROUNDS_MAX: Final = 5  # of decisions, where something new lists the address in each of them
 
 _CLOSED_STATUS: Final = {
+    Standing.WAITING: 200,
     Standing.USED: 200,  # whoever reloads the page, or presses twice, sees how it ended
     Standing.EXPIRED: 410,
 }
@@ -151,6 +152,7 @@ async def _done(request: web.Request, pressed: Pressed, pressed_at: float) -> we
             "state": pressed.request.state,
             "delisted": pressed.delisted,
             "remaining": pressed.remaining,
+            "items": pressed.items,
             "checked": checked,
             "forgotten_s": max((finding.zone.ttl_s for finding in pressed.delisted), default=0),
         },
@@ -178,6 +180,8 @@ async def _shown(
                 "request": looked.request,
                 "expired": looked.standing is Standing.EXPIRED,
                 "findings": looked.findings,
+                "items": looked.items,
+                "form_token": services.form_tokens.mint(_purpose(token), ""),
             },
             language=language,
             status=_CLOSED_STATUS[looked.standing],

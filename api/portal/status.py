@@ -7,15 +7,17 @@ import re
 
 from aiohttp import web
 
+from api.mail.meaning import meaning
 from api.negotiation import choose
 from api.portal.delisting import token_hash
 from api.services import SERVICES
 from dnsbl.config import Config
 from dnsbl.delist.findings import Finding, asks_operator, find
 from dnsbl.network import parse_address
-from dnsbl.store import outbox, requests
+from dnsbl.store import outbox, request_items, requests
 from dnsbl.store.database import Database
 from dnsbl.store.outbox import Mail
+from dnsbl.store.request_items import Item
 from dnsbl.store.request_states import PENDING, State
 from dnsbl.store.requests import Request
 
@@ -37,7 +39,7 @@ async def page(request: web.Request) -> web.Response:
     found = await services.truth.read(_read, services.config, token_hash(key), now)
     if found is None:
         raise web.HTTPNotFound
-    asked, mail, findings = found
+    asked, mail, findings, items = found
     state = asked.state
     if state in PENDING and asked.expires_at <= now:
         state = State.EXPIRED  # whatever the expiry has got to
@@ -47,7 +49,9 @@ async def page(request: web.Request) -> web.Response:
             "request": asked,
             "state": state,
             "mail": mail,
+            "meaning": None if mail is None else meaning(mail),
             "findings": findings,
+            "items": items,
             "refresh_s": _refresh_s(state, mail, now),
             "sender": services.config.mail.sender,
             "asks_operator": asks_operator(findings),
@@ -74,9 +78,10 @@ def _refresh_s(state: State, mail: Mail | None, now: float) -> int | None:
 
 def _read(
     database: Database, config: Config, status_hash: bytes, now: float
-) -> tuple[Request, Mail | None, list[Finding]] | None:
+) -> tuple[Request, Mail | None, list[Finding], list[Item]] | None:
     asked = requests.by_status(database, status_hash)
     if asked is None:
         return None
     findings = find(database, config, parse_address(asked.address), now)
-    return asked, outbox.of_request(database, asked.id), findings
+    items = request_items.of_request(database, asked.id)
+    return asked, outbox.of_request(database, asked.id), findings, items
