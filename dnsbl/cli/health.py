@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import click
 
 from dnsbl import native
-from dnsbl.cli import options, ports, report
+from dnsbl.cli import hook_health, options, ports, report
 from dnsbl.cli.finding import Finding, State
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, DnsConfig, SmtpConfig, ZoneConfig, load
@@ -59,6 +59,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield from mail_findings(config)
     if config.dns.query_log.file is not None:
         yield query_log_finding(config.dns.query_log.file)
+    yield from hook_health.findings(config)
     yield path_finding()
     yield workers_finding(config.dns)
     yield from ports.findings(config)

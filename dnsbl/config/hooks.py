@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, cast, get_args
 from urllib.parse import urlsplit
 
+from dnsbl.config.destination import is_public
 from dnsbl.config.toml import ConfigError, Table
 from dnsbl.config.zonefile import ZoneConfig
 
@@ -183,6 +184,8 @@ def _read_target(table: Table) -> HttpTarget | ProgramTarget | PluginTarget:
     if not url or (url.startswith("http:") and not allow_private):
         expected = "a web address that begins with https://, or allow_private = true with it"
         raise table.refuse("url", expected)
+    if not allow_private and _is_literal_private(url):
+        raise table.refuse("url", "a public address, or allow_private = true with it")
     if not 1 <= len(secret_files) <= SECRETS_MAX or not all(secret_files):
         expected = f"a list of 1 to {SECRETS_MAX} files, with a secret that signs in each"
         raise table.refuse("secret_files", expected)
@@ -202,6 +205,14 @@ def _parse_url(text: str) -> str:
     if parts.port == 0:  # a port beyond 65535 is a ValueError already
         raise ValueError("the port is not from 1 to 65535")
     return text
+
+
+def _is_literal_private(url: str) -> bool:
+    """Whether its host is an address that is not public. What names lead to shows later."""
+    try:
+        return not is_public(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 def _parse_word(text: str) -> str:
