@@ -17,6 +17,7 @@ from api.origin import is_from_our_page
 from api.portal import delisting
 from api.portal.delisting import Looked, Pressed, Standing
 from api.portal.status import KEY
+from api.proof import proven
 from api.services import SERVICES, Services
 from api.zone_check import Checked
 from dnsbl.delist.case import Case, Key, Proof
@@ -102,6 +103,7 @@ async def _delist(services: Services, token: bytes) -> Pressed:
     for _ in range(ROUNDS_MAX):
         now = int(services.now())
         _, cases = await services.truth.read(delisting.ask, services.config, token, Proof(), now)
+        cases = await proven(cases, services.config, services.resolver)
         decisions = {case.key: _decision(services, case) for case in cases}
         pressed = await services.truth.write(
             delisting.confirm, services.config, token, decisions, now
