@@ -17,6 +17,7 @@ from api.app import build
 from api.connections import BACKLOG, CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX, Connections
 from api.expiry import Expiry
 from api.form_token import FormTokens
+from api.hooks.notifying import Notifying
 from api.lock import Lock
 from api.mail.carrier import Carrier
 from api.mail.delivery import Delivery
@@ -67,6 +68,7 @@ class Sidecar:
             config, self.truth, _carrier(config), self._pages, self._metrics, now,
             functools.partial(can_get_mail, self._resolver),
         )  # fmt: skip
+        self.notifying = Notifying(config, self.truth, self._metrics, now)
         self.expiry = Expiry(self.truth, now)
         self.review = Review(self.truth, config, now)
         self.pruning = Pruning(self.truth, config.data, now)
@@ -74,6 +76,7 @@ class Sidecar:
             Rounds("expiry", self.expiry.round),
             Rounds("review", self.review.round),
             Rounds("pruning", self.pruning.round),
+            *self.notifying.rounds,
         ]
         self._workers: list[asyncio.Task[None]] = []
         self._ending = contextlib.AsyncExitStack()
@@ -90,6 +93,7 @@ class Sidecar:
             await self._listen(stack)
             self._workers = [
                 asyncio.create_task(self.delivery.run(), name="delivery"),
+                asyncio.create_task(self.notifying.delivery.run(), name="hooks"),
                 *(asyncio.create_task(each.run(), name=each.name) for each in self._rounds),
             ]
             self._ending = stack.pop_all()
@@ -140,11 +144,13 @@ class Sidecar:
 
     async def _stop_workers(self) -> None:
         self.delivery.stop()
+        self.notifying.delivery.stop()
         for each in self._rounds:
             each.stop()
         for ended in await asyncio.gather(*self._workers, return_exceptions=True):
             if isinstance(ended, BaseException):
                 structlog.get_logger().error("worker_crashed", exc_info=ended)
+        await self.notifying.close()
 
     def faults(self) -> list[str]:
         """What is wrong with the workers, in sentences; empty while they run."""

@@ -8,7 +8,7 @@ each of its listings, nor counted, but its relapses are found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -21,14 +21,14 @@ BATCH_ROWS: Final = 500  # of the journal: a transaction takes some milliseconds
 
 
 class Watch:
-    """`now` gives Unix seconds; `told` is called where there may be events for hooks."""
+    """`now` gives Unix seconds; `told` is awaited where there may be events for hooks."""
 
     def __init__(
         self,
         configs: Sequence[HookConfig],
         truth: Truth,
         now: Callable[[], float],
-        told: Callable[[], None] = lambda: None,
+        told: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._configs = configs
         self._truth = truth
@@ -57,8 +57,8 @@ class Watch:
                 category=found.category,
                 request_id=found.request_id,
             )
-        if batch.news or relapses:
-            self._told()
+        if self._told is not None and (batch.news or relapses):
+            await self._told()
         return batch.more
 
     def _is_wanted(self, kind: str, zone: str, category: str) -> bool:

@@ -112,10 +112,12 @@ class HookDelivery:
                 state is not None and state.disabled_at is not None
             ):  # fmt: skip
                 continue
+            # What ends while we read may stand there as queued still.
+            under_way = set(self._in_flight)
             due = await self._truth.read(
                 deliveries.due, config.name, int(self._now()), 2 * CONCURRENT_MAX_OF_HOOK
             )
-            for delivery in [one for one in due if one.id not in self._in_flight]:
+            for delivery in [one for one in due if one.id not in under_way]:
                 if self._free(config.name) == 0:
                     break
                 self._start(config, delivery)

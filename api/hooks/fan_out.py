@@ -14,6 +14,7 @@ from dnsbl.store.hooks import Bounds
 
 BATCH_EVENTS: Final = 500  # a transaction of so many takes some milliseconds
 UNDELIVERED_KEPT_S: Final = 30 * 86_400  # at least: what is queued or dead may still be replayed
+PRUNE_BATCH_EVENTS: Final = 200  # each with the rows of its deliveries
 PRUNE_EACH_S: Final = 60
 
 
@@ -73,7 +74,7 @@ class EventPruning:
             int(now) - self._age_s, int(now) - max(self._age_s, UNDELIVERED_KEPT_S)
         )  # fmt: skip
         found = await self._truth.read(
-            hooks.prunable, self._names, bounds, self._after_id, BATCH_EVENTS
+            hooks.prunable, self._names, bounds, self._after_id, PRUNE_BATCH_EVENTS
         )
         if found.ids:
             self._pruned += await self._truth.write(hooks.prune, found.ids)

@@ -10,6 +10,8 @@ A change's path, in order:
 ``bulk``        what a large feed lists, set by set
 ``journal``     the ordered log of both, which the DNS process follows
 ``pruning``     deletes its oldest rows
+``news``        what is new in it, as events; ``relapse`` finds what is listed again
+``events``      what happened, to be told; ``hooks`` whom, and ``deliveries`` what became of that
 ``requests``    delist requests: their states, tokens and limits
 ``outbox``      mail to be sent, committed before it is sent
 ``bounces``     what a mail that came back does to it; ``replies`` keeps mailboxes out of its words

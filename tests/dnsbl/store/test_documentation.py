@@ -15,7 +15,7 @@ import pytest
 from house import House
 
 from dnsbl.network import parse
-from dnsbl.store import exclusions, journal, listings, outbox
+from dnsbl.store import deliveries, exclusions, journal, listings, outbox
 from dnsbl.store.database import Database
 from dnsbl.store.request_states import State
 
@@ -53,6 +53,7 @@ def test_every_table_and_column_is_documented_and_no_other(database: Database) -
         ("outbox", "state", set(get_args(outbox.MailState))),
         ("journal", "kind", set(get_args(journal.RowKind))),
         ("journal", "op", set(get_args(journal.Op))),
+        ("hook_deliveries", "state", set(get_args(deliveries.DeliveryState))),
     ],
 )
 def test_the_words_in_columns_are_documented(table: str, column: str, words: set[str]) -> None:
