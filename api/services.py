@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from api.form_token import FormTokens
+from api.hooks.deciding import Deciding
 from api.metrics import Metrics
 from api.pages import Pages
 from api.resolver import Resolver
@@ -32,6 +33,7 @@ class Services:
     form_tokens: FormTokens
     metrics: Metrics
     resolver: Resolver | None
+    deciding: Deciding
     mail_queued: Callable[[], None]
     faults: Callable[[], list[str]]
 

@@ -17,6 +17,7 @@ from api.app import build
 from api.connections import BACKLOG, CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX, Connections
 from api.expiry import Expiry
 from api.form_token import FormTokens
+from api.hooks.deciding import Deciding
 from api.hooks.notifying import Notifying
 from api.lock import Lock
 from api.mail.carrier import Carrier
@@ -108,6 +109,8 @@ class Sidecar:
         await self._ending.__aexit__(kind, error, trace)
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
+        deciding = Deciding(self._config, self.truth, self._metrics)
+        stack.push_async_callback(deciding.close)
         services = Services(
             config=self._config,
             truth=self.truth,
@@ -116,6 +119,7 @@ class Sidecar:
             form_tokens=self._form_tokens,
             metrics=self._metrics,
             resolver=self._resolver,
+            deciding=deciding,
             mail_queued=self.delivery.wake,
             faults=self.faults,
         )

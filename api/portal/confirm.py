@@ -20,8 +20,7 @@ from api.portal.status import KEY
 from api.proof import proven
 from api.services import SERVICES, Services
 from api.zone_check import Checked
-from dnsbl.delist.case import Case, Key, Proof
-from dnsbl.delist.decision import ACCEPTED, Decision, Outcome
+from dnsbl.delist.case import Proof
 from dnsbl.delist.findings import asks_operator
 from dnsbl.network import parse_address
 from dnsbl.store.request_states import State
@@ -99,29 +98,17 @@ async def press(request: web.Request) -> web.Response:
 
 async def _delist(services: Services, token: bytes) -> Pressed:
     """Asks for decisions, and carries them out; anew where another listing came meanwhile."""
-    decisions: dict[Key, Decision] = {}
     for _ in range(ROUNDS_MAX):
         now = int(services.now())
         _, cases = await services.truth.read(delisting.ask, services.config, token, Proof(), now)
         cases = await proven(cases, services.config, services.resolver)
-        decisions = {case.key: _decision(services, case) for case in cases}
+        decisions = await services.deciding.decide(cases)
         pressed = await services.truth.write(
             delisting.confirm, services.config, token, decisions, now
         )
         if not pressed.undecided:
             return pressed
     raise web.HTTPServiceUnavailable
-
-
-def _decision(services: Services, case: Case) -> Decision:
-    """By what the category says of its delisting."""
-    zone = services.config.zone(case.zone)
-    category = zone.category(case.category) if zone is not None else None
-    if category is None or category.delist == "never":
-        return Decision(Outcome.REFUSE, "never")
-    if category.delist == "review" or not (case.exact or category.grace_s):
-        return Decision(Outcome.REVIEW, category.delist)
-    return ACCEPTED
 
 
 async def _done(request: web.Request, pressed: Pressed, pressed_at: float) -> web.Response:
