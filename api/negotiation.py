@@ -82,7 +82,10 @@ def accepted(headers: Sequence[str], usual: str) -> str:
     all that are not named, weight 0 is a refusal.
     """
     weights: dict[str, float] = {}
-    for item in ",".join(headers)[:HEADER_CHARS_MAX].split(",")[:_RANGES_MAX]:
+    header = ",".join(headers)
+    if len(header) > HEADER_CHARS_MAX:
+        header = header[:HEADER_CHARS_MAX].rpartition(",")[0]
+    for item in header.split(",")[:_RANGES_MAX]:
         if found := _RANGE.fullmatch(item):
             tag = found[1].lower().partition("-")[0]
             weight = float(found[2] or 1)

@@ -60,7 +60,7 @@ def _subject(language: Language, address: str, lists: str, *, asks: bool) -> str
             address=address,
             lists=lists,
         )
-        short = Sentence("Confirm your request to delist %(address)s", address=address)
+        short = Sentence("Confirm your request for %(address)s", address=address)
     else:
         subject = Sentence(
             "Confirm the delisting of %(address)s from %(lists)s", address=address, lists=lists

@@ -13,10 +13,12 @@ import pytest
 from house import ZONE_TEXT, House
 from portal import START
 
+from api.language import language
 from api.mail.compose import compose
 from api.pages import Pages
 from dnsbl.config import Config
 from dnsbl.config.category import Delist
+from dnsbl.config.language import LANGUAGES
 from dnsbl.delist.findings import Finding
 from dnsbl.network import parse
 from dnsbl.store.listings import Listing
@@ -105,7 +107,7 @@ def test_text_and_html_hold_one_link(house: House) -> None:
         assert "198.51.100.77" not in text
 
 
-@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8:1111:2222:3333:4444:5555:6666"])
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:1db8:1111:2222:3333:4444:5555:6666"])
 def test_lines_are_short_and_of_seven_bits(house: House, address: str) -> None:
     """RFC 5322 §2.1.1: at most 78 characters a line, delimited by CRLF, in ASCII."""
     message = composed(house.config, request(address=address))
@@ -114,6 +116,33 @@ def test_lines_are_short_and_of_seven_bits(house: House, address: str) -> None:
     assert max(map(len, lines)) <= 78
     assert not any(b"\n" in line or b"\r" in line for line in lines)
     assert message.isascii()
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+@pytest.mark.parametrize("delist", ["self", "review"])
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:1db8:1111:2222:3333:4444:5555:6666"])
+def test_every_language_keeps_lines_short_and_headers_whole(
+    house: House, address: str, delist: Delist, tag: str
+) -> None:
+    """At most 78 characters of ASCII a line, also where headers are encoded (RFC 2047)."""
+    asked = replace(request(address=address), language=tag)
+
+    message = composed(house.config, asked, reason="spam trap", delist=delist)
+
+    assert max(map(len, message.split(b"\r\n"))) <= 78
+    assert message.isascii()
+    subject = parsed(message)["Subject"]
+    assert subject.startswith(language(tag).gettext("Confirm"))
+    assert address in subject
+    assert parsed(message)["From"].addresses[0].addr_spec == "delist@bl.example"
+    assert parsed(message)["Content-Language"] == tag
+
+
+def test_a_language_that_is_gone_is_answered_in_the_configured_one(house: House) -> None:
+    """A row of another version may name a language that this one has not."""
+    message = composed(house.config, replace(request(), language="xx"))
+
+    assert parsed(message)["Content-Language"] == "en"
 
 
 def test_a_long_mailbox_survives_the_folding(house: House) -> None:
