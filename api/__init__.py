@@ -13,6 +13,9 @@ A delisting's way, in order:
 ``portal.delisting`` the press of that button, in one transaction
 ``zone_check``       asks the zone itself whether the address is gone
 
+What waits for an operator is decided about at ``operator``, behind a login, and ``mail.decision``
+tells the sender.
+
 ``expiry`` ends what has had its time, ``review`` what an operator has settled, ``pruning`` shortens
 the journal; ``rounds`` calls them each second. ``sidecar`` starts and stops all this in order,
 ``truth`` keeps the database off the event loop, ``pages`` renders the templates.

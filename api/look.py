@@ -47,6 +47,9 @@ class Look:
 
     def __init__(self, config: PortalConfig) -> None:
         self.style = Asset("portal.css", "text/css", (STATIC_FOLDER / "portal.css").read_bytes())
+        self.operator = Asset(
+            "operator.css", "text/css", (STATIC_FOLDER / "operator.css").read_bytes()
+        )
         self.accent = Asset("accent.css", "text/css", accent.style_sheet(config.accent).encode())
         icon = (STATIC_FOLDER / "icon.svg").read_text()
         self.icon = Asset(
@@ -61,7 +64,7 @@ class Look:
             self.logo = Asset(
                 f"logo.{kind}", _LOGO_TYPES[kind], config.logo.octets, _PICTURE_POLICY
             )
-        made = (self.style, self.accent, self.icon, self.logo)
+        made = (self.style, self.operator, self.accent, self.icon, self.logo)
         self._assets = {asset.name: asset for asset in made if asset is not None}
 
     def asset(self, name: str) -> Asset | None:

@@ -21,6 +21,8 @@ _ALWAYS: Final = {
 }
 # Addresses of these pages are secrets: they go into no Referer, and into no search engine.
 _SECRET_ADDRESSES: Final = ("/confirm/", "/status/")
+# Nor do these belong into a search engine.
+_UNLISTED: Final = (*_SECRET_ADDRESSES, "/operator")
 _STATIC: Final = "/static/"
 STATIC_MAX_AGE_S: Final = 86_400  # their addresses carry a version
 _HTTPS_ONLY_S: Final = 31_536_000
@@ -46,7 +48,7 @@ class SecurityHeaders:
         secret = path.startswith(_SECRET_ADDRESSES)
         # "same-origin" on the others: under "no-referrer" forms would come with `Origin: null`
         headers["Referrer-Policy"] = "no-referrer" if secret else "same-origin"
-        if secret:
+        if path.startswith(_UNLISTED):
             headers["X-Robots-Tag"] = "noindex, nofollow"
         if path.startswith(_STATIC) and response.status in (200, 304):
             headers["Cache-Control"] = f"public, max-age={STATIC_MAX_AGE_S}"

@@ -11,6 +11,8 @@ from aiohttp import web
 from api.form_token import FormTokens
 from api.hooks.deciding import Deciding
 from api.metrics import Metrics
+from api.operator.attempts import Attempts
+from api.operator.session import Sessions
 from api.pages import Pages
 from api.resolver import Resolver
 from api.truth import Truth
@@ -34,6 +36,8 @@ class Services:
     metrics: Metrics
     resolver: Resolver | None
     deciding: Deciding
+    sessions: Sessions
+    login_attempts: Attempts
     mail_queued: Callable[[], None]
     faults: Callable[[], list[str]]
 

@@ -26,6 +26,8 @@ from api.mail.file import FileCarrier
 from api.mail.smtp import SmtpCarrier
 from api.mail_domain import can_get_mail
 from api.metrics import Metrics
+from api.operator.attempts import Attempts
+from api.operator.session import Sessions
 from api.pages import Pages
 from api.pruning import Pruning
 from api.resolver import resolver_of
@@ -36,6 +38,7 @@ from api.services import Services
 from api.truth import WRITE_WAIT_S, Truth
 from dnsbl.config import Config
 from dnsbl.errors import DnsblError
+from dnsbl.store.database import Database
 
 FINISH_WITHIN_S: Final = 10.0  # what a page under way gets to finish in, at the end
 
@@ -61,7 +64,8 @@ class Sidecar:
         self._config = config
         self._now = now
         self._form_tokens = FormTokens(now)
-        self.truth = Truth(config.data.database, write_wait_s, self._form_tokens.read_secret)
+        self._sessions = Sessions(now)
+        self.truth = Truth(config.data.database, write_wait_s, self._read_secrets)
         self._metrics = Metrics()
         self._pages = Pages(config)
         self._resolver = resolver_of(config)
@@ -120,6 +124,8 @@ class Sidecar:
             metrics=self._metrics,
             resolver=self._resolver,
             deciding=deciding,
+            sessions=self._sessions,
+            login_attempts=Attempts(self._now),
             mail_queued=self.delivery.wake,
             faults=self.faults,
         )
@@ -145,6 +151,11 @@ class Sidecar:
                 f"portal.listen: {portal.listen} cannot be used: {error.strerror or error}"
             ) from None
         stack.callback(listening.close)
+
+    def _read_secrets(self, database: Database) -> None:
+        """Takes the secrets of a database that was opened."""
+        self._form_tokens.read_secret(database)
+        self._sessions.read_secret(database)
 
     async def _stop_workers(self) -> None:
         self.delivery.stop()

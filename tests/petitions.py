@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from collections.abc import Mapping
 
 from dnsbl.config import Config
@@ -28,7 +28,7 @@ def confirmed(
 ) -> int:  # fmt: skip
     """A request whose mail arrived and whose button was pressed; its number."""
     new = NewRequest(
-        status_hash=hashlib.sha256(f"{address} {mailbox} {now}".encode()).digest(),
+        status_hash=secrets.token_bytes(32),
         address=address,
         mailbox=mailbox,
         mailbox_key=mailbox,

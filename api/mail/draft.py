@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.mail.compose import compose
+from api.mail.decision import compose_decision
 from api.mail.schedule import NEWS_WITHIN_S
 from api.pages import Pages
 from api.portal.delisting import token_hash
@@ -72,7 +73,7 @@ def message_of(draft: Draft, config: Config, pages: Pages, now: int) -> bytes:
                 config, pages, draft.mail, draft.request, draft.findings, draft.token, now
             )
         case "decision_mail":
-            raise NotImplementedError
+            return compose_decision(config, pages, draft.mail, draft.request, draft.items, now)
 
 
 def _sender(database: Database, config: Config, mail: Mail) -> str:
