@@ -205,6 +205,6 @@ def test_a_mailbox_that_postfix_does_not_find_is_told_on_the_status_page(site: S
     assert "n…@sender.example" in page
     assert "nobody@sender.example" not in page
     until(
-        lambda: "status=sent (delivered via dnsbl service)" in site.log(),
-        "Postfix thinks that the command failed",
+        lambda: "status=sent (delivered via dnsbl service (mail 2: failed" in site.log(),
+        f"Postfix thinks that the command failed: {site.log()}",
     )
