@@ -93,6 +93,7 @@ class Sidecar:
             stack.callback(lock.release)
             stack.push_async_callback(self.truth.close)
             await self.truth.open()
+            await self.notifying.begin()
             # Last in, first out: no new visitors, then the workers, then the database.
             stack.push_async_callback(self._stop_workers)
             await self._listen(stack)

@@ -108,7 +108,7 @@ class Deciding:
         self._truth = truth
         self._metrics = metrics
         self._policy = Plugin("policy", BuiltIn(config), "dnsbl_decide")
-        self._hooks = [(hook, _adviser(hook)) for hook in config.hooks if hook.on == "decide"]
+        self._hooks = [(hook, open_adviser(hook)) for hook in config.hooks if hook.on == "decide"]
 
     async def decide(self, cases: Sequence[Case]) -> dict[Key, Decision]:
         """What holds for each case, by zone and category.
@@ -176,7 +176,8 @@ class Deciding:
             structlog.get_logger().error("hook_dry_run_not_noted", error=str(error))
 
 
-def _adviser(hook: HookConfig) -> Adviser:
+def open_adviser(hook: HookConfig) -> Adviser:
+    """The way to a hook that decides, to be closed in the end."""
     if isinstance(hook.target, PluginTarget):
         return _Colleague(hook, load_plugin(hook, hook.target))
     return _Correspondent(hook, open_transport(hook))
