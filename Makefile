@@ -7,6 +7,7 @@
 # make sanitize   the compiled twins under AddressSanitizer and UndefinedBehaviorSanitizer
 # make bench  measures beside other servers, about forty minutes; make bench-quick: in two
 #             BENCH_ARGS='--lists 1M --rounds 3 --only peers --write'; --help has them all
+# make messages   brings the catalogues of translations into step with the sources
 # make install PREFIX=/opt/dnsbl  a virtual environment of its own, for packages and images
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup setup-dev install run test test-pure fuzz sanitize lint types check bench bench-quick clean
+.PHONY: setup setup-dev install run test test-pure fuzz sanitize lint types check messages bench bench-quick clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.set-up
@@ -72,6 +73,9 @@ lint: setup-dev
 
 types: setup-dev
 	$(BIN)/mypy
+
+messages: setup-dev
+	$(BIN)/python -m api.extraction
 
 check: lint types
 	$(MAKE) test
