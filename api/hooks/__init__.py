@@ -3,8 +3,8 @@
 ``message``    what a hook is sent, and what it made of it: two values
 ``transport``  the three ways to one, behind one method: ``http`` with its ``signature``,
                ``program``, ``plugin`` by the interface in ``spec``
-``deciding``   the policy and all hooks asked about a delisting; ``question`` what each is asked, and
-               what its answer means
+``deciding``   the policy and all hooks asked about a delisting; ``question`` what each is
+               asked, and what its answer means
 ``calls``      the threads in which their code runs that may never return
 
 A hook that decides is asked before a delisting, and its answer counts; one that is told learns

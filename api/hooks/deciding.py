@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import time
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import structlog
 
@@ -37,6 +38,8 @@ _ON_ERROR: Final = {
     "review": Outcome.REVIEW,
     "refuse": Outcome.REFUSE,
 }
+
+_Matter: TypeAlias = tuple[tuple[int, str, str, str, int], ...]
 
 
 class BuiltIn:
@@ -109,13 +112,31 @@ class Deciding:
         self._metrics = metrics
         self._policy = Plugin("policy", BuiltIn(config), "dnsbl_decide")
         self._hooks = [(hook, open_adviser(hook)) for hook in config.hooks if hook.on == "decide"]
+        self._under_way: dict[_Matter, asyncio.Task[dict[Key, Decision]]] = {}
 
     async def decide(self, cases: Sequence[Case]) -> dict[Key, Decision]:
-        """What holds for each case, by zone and category.
+        """What holds for each case of a request, by zone and category.
 
         All hooks are asked about all cases at once, so it takes as long as the
         slowest of them may. One that the policy refuses is no hook's matter.
+        Whoever asks the same meanwhile, by pressing a button again and again,
+        waits for the same answer.
         """
+        matter = tuple(
+            (case.request_id, *case.key, case.network, case.evidence_at) for case in cases
+        )
+        task = self._under_way.get(matter)
+        if task is None:
+            task = self._under_way[matter] = asyncio.create_task(self._decide(cases))
+            task.add_done_callback(functools.partial(self._ended, matter))
+        return await asyncio.shield(task)
+
+    def _ended(self, matter: _Matter, task: asyncio.Task[dict[Key, Decision]]) -> None:
+        self._under_way.pop(matter)
+        if not task.cancelled():
+            task.exception()  # taken note of, though everybody who asked may be gone
+
+    async def _decide(self, cases: Sequence[Case]) -> dict[Key, Decision]:
         said = {case.key: self._by_policy(case) for case in cases}
         asked = [
             (case, hook, adviser)
@@ -137,7 +158,11 @@ class Deciding:
         return {key: strictest(decisions) for key, decisions in said.items()}
 
     async def close(self) -> None:
-        """Ends connections and calls."""
+        """Gives up on what is under way; ends connections and calls."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for _, adviser in self._hooks:
             await adviser.close()
 

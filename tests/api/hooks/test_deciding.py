@@ -425,3 +425,53 @@ async def test_many_cases_are_asked_at_once(house: House, decided: Decided) -> N
     said = await asyncio.gather(*(decided(hook, case) for case in cases))
 
     assert {decision[SPAM].outcome for decision in said} == {Outcome.ACCEPT}
+
+
+async def test_asking_again_meanwhile_waits_for_the_same_answer(
+    house: House, truth: Truth, metrics: Metrics
+) -> None:
+    """Fifty presses of a button run a program once; the next press runs it anew."""
+    house.write_config(script(house, "mine", f"echo x >> {house.folder}/runs; sleep 0.3; exit 1"))
+    deciding = Deciding(house.config, truth, metrics)
+
+    said = await asyncio.gather(*(deciding.decide([PLAIN]) for _ in range(50)))
+    other = await asyncio.gather(
+        deciding.decide([PLAIN]), deciding.decide([made(delistings=(), request_id=8)])
+    )
+    await deciding.close()
+
+    assert {decided[SPAM].outcome for decided in [*said, *other]} == {Outcome.REFUSE}
+    assert (house.folder / "runs").read_text().split() == ["x", "x", "x"]
+
+
+async def test_one_who_gives_up_takes_nothing_from_the_others(
+    house: House, truth: Truth, metrics: Metrics
+) -> None:
+    """A visitor who closes the browser does not end the question that another waits for."""
+    house.write_config(script(house, "mine", "sleep 0.3; exit 1"))
+    deciding = Deciding(house.config, truth, metrics)
+    first = asyncio.create_task(deciding.decide([PLAIN]))
+    second = asyncio.create_task(deciding.decide([PLAIN]))
+    await asyncio.sleep(0)
+
+    first.cancel()
+
+    assert (await second)[SPAM].outcome is Outcome.REFUSE
+    await deciding.close()
+
+
+async def test_closing_gives_up_on_what_is_under_way(
+    house: House, truth: Truth, metrics: Metrics
+) -> None:
+    """The end of the portal waits for no hook, and whoever asked is told at once."""
+    house.write_config(script(house, "mine", "exec sleep 1000", "timeout_s = 10"))
+    deciding = Deciding(house.config, truth, metrics)
+    asking = asyncio.create_task(deciding.decide([PLAIN]))
+    await asyncio.sleep(0)
+
+    begun = time.monotonic()
+    await deciding.close()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert time.monotonic() - begun < 5
