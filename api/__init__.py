@@ -18,7 +18,8 @@ tells the sender.
 
 ``expiry`` ends what has had its time, ``review`` what an operator has settled, ``pruning`` shortens
 the journal; ``rounds`` calls them each second. ``sidecar`` starts and stops all this in order,
-``truth`` keeps the database off the event loop, ``pages`` renders the templates.
+``truth`` keeps the database off the event loop, ``pages`` renders the templates in the operator's
+``look``; ``portal.statistics`` tells in each ``chart`` what became of listings.
 
 What is said to people is English in the sources. ``negotiation`` chooses a page's ``language``,
 whose ``catalogue`` of translations ``extraction`` keeps in step with templates and modules.

@@ -10,7 +10,7 @@ from api import failure, health
 from api.form import FORM_BYTES_MAX
 from api.operator import login, queue
 from api.operator import request as decision
-from api.portal import asset, confirm, lookup, policy, request, status
+from api.portal import asset, confirm, lookup, policy, request, statistics, status
 from api.security_headers import SecurityHeaders
 from api.services import SERVICES, Services
 
@@ -21,6 +21,7 @@ def build(services: Services) -> web.Application:
     """The application around its services."""
     app = web.Application(middlewares=[failure.answered], client_max_size=FORM_BYTES_MAX)
     app[SERVICES] = services
+    app[statistics.STATISTICS] = statistics.build(services)
     app.on_response_prepare.append(SecurityHeaders(services.config.portal.public_url))
     app.add_routes(
         [
@@ -42,6 +43,7 @@ def build(services: Services) -> web.Application:
             web.get("/policy", policy.page),
             web.get("/readyz", health.ready),
             web.get("/static/{name}", asset.file),
+            web.get("/statistics", statistics.page),
             web.get("/status/{key}", status.page),
         ]
     )
