@@ -16,12 +16,12 @@ from api.negotiation import choose
 from api.origin import is_from_our_page
 from api.portal import delisting
 from api.portal.delisting import Looked, Pressed, Standing
+from api.portal.outlook import Outlooks, of_request, only_asks
 from api.portal.status import KEY
 from api.proof import proven
 from api.services import SERVICES, Services
 from api.zone_check import Checked
 from dnsbl.delist.case import Proof
-from dnsbl.delist.findings import asks_operator
 from dnsbl.network import parse_address
 from dnsbl.store.request_states import State
 
@@ -42,10 +42,8 @@ _CLOSED_STATUS: Final = {
 
 async def page(request: web.Request) -> web.Response:
     """`GET /confirm/{token}`: shows the address and the button. Mail scanners may look."""
-    services = request.app[SERVICES]
     token = _token_hash(request)
-    looked = await services.truth.read(delisting.look, services.config, token, int(services.now()))
-    return await _shown(request, token, looked)
+    return await _shown(request, token, *await _look(request.app[SERVICES], token))
 
 
 async def press(request: web.Request) -> web.Response:
@@ -58,11 +56,8 @@ async def press(request: web.Request) -> web.Response:
     fields = await read_fields(request)
     standing = services.form_tokens.check(fields.get("form_token", ""), _purpose(token), "")
     if standing is not FormStanding.VALID:
-        looked = await services.truth.read(
-            delisting.look, services.config, token, int(services.now())
-        )
         return await _shown(
-            request, token, looked,
+            request, token, *await _look(services, token),
             error=Sentence(
                 "This page was opened too long ago. Nothing was changed; please press again."
             ),
@@ -79,7 +74,7 @@ async def press(request: web.Request) -> web.Response:
         )
     if pressed.request is None or pressed.standing not in _PRESSED[action]:
         looked = Looked(pressed.standing, pressed.request, pressed.remaining, pressed.items)
-        return await _shown(request, token, looked)
+        return await _shown(request, token, looked, {})
     structlog.get_logger().info(
         "request_confirmed" if action == "delist" else "request_cancelled",
         request_id=pressed.request.id,
@@ -94,6 +89,14 @@ async def press(request: web.Request) -> web.Response:
             language=choose(request, services.config, pressed.request.language),
         )
     return await _done(request, pressed, pressed_at)
+
+
+async def _look(services: Services, token: bytes) -> tuple[Looked, Outlooks]:
+    """A token, and what a press of its button would meet by the policy."""
+    looked, cases = await services.truth.read(
+        delisting.ask, services.config, token, Proof(), int(services.now())
+    )
+    return looked, await of_request(cases, services.config, services.resolver)
 
 
 async def _delist(services: Services, token: bytes) -> Pressed:
@@ -153,6 +156,7 @@ async def _shown(
     request: web.Request,
     token: bytes,
     looked: Looked,
+    outlooks: Outlooks,
     *,
     error: Sentence | None = None,
     status: int = 200,
@@ -180,7 +184,8 @@ async def _shown(
         {
             "request": looked.request,
             "findings": looked.findings,
-            "asks_operator": asks_operator(looked.findings),
+            "outlooks": outlooks,
+            "asks_operator": only_asks(outlooks),
             "form_token": services.form_tokens.mint(_purpose(token), ""),
             "error": error,
         },

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
 from api.client_address import client_network
 from api.language import Sentence, SentenceError
 from api.negotiation import choose
+from api.portal.outlook import Outlook, Outlooks, hinted, of_visitor, only_asks
 from api.services import SERVICES, Services
 from dnsbl.config import Config, ZoneConfig
 from dnsbl.delist.findings import (
     Finding,
-    asks_operator,
     find,
     find_good,
     is_test_entry,
@@ -32,17 +32,23 @@ class Look:
     """What is known of an address. ``changed_at`` stands beside each finding, None if unknown.
 
     ``good`` are the findings of lists of the good, which block nothing.
+    ``outlooks`` are what a request would meet, by zone and category.
     """
 
     address: Network
     findings: list[tuple[Finding, int | None]]
     is_test_entry: bool
     good: list[Finding] = field(default_factory=list)
+    outlooks: Outlooks = field(default_factory=dict)
+
+    def outlook(self, finding: Finding) -> Outlook:
+        """What a request would meet there."""
+        return self.outlooks[finding.zone.origin, finding.category.name]
 
     @property
     def asks_operator(self) -> bool:
         """Whether a request for the address can do no more than ask an operator."""
-        return asks_operator(finding for finding, _ in self.findings)
+        return only_asks(self.outlooks)
 
     @property
     def zones(self) -> list[ZoneConfig]:
@@ -108,6 +114,9 @@ async def page(request: web.Request) -> web.Response:
         filled = Filled(ip, errors={"look_up": error.sentence})
         return form_page(services, request, filled, status=400)
     look = await services.truth.read(look_up, services.config, address, services.now())
+    client = client_network(request, services.config.portal.trusted_proxies)
+    outlooks = await hinted(look.outlooks, address, client, services.resolver)
+    look = replace(look, outlooks=outlooks)
     return form_page(services, request, Filled(address.text), look)
 
 
@@ -122,6 +131,7 @@ def look_up(database: Database, config: Config, address: Network, now: float) ->
     return Look(
         address, findings, is_test_entry(config, address),
         find_good(database, config, address, now),
+        of_visitor(database, (finding for finding, _ in findings), address, int(now)),
     )  # fmt: skip
 
 
