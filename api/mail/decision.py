@@ -85,7 +85,7 @@ def _facts(language: Language, request: Request, ruled: Iterable[Item]) -> list[
     for item in ruled:
         listed = Sentence("%(category)s in %(zone)s", category=item.category, zone=item.zone)
         if item.outcome is ItemOutcome.DELISTED:
-            label = language.gettext("Removed")
+            label = language.gettext("Delisted")
         else:
             label = language.gettext("Not removed")
         facts.append((label, language.say(listed)))

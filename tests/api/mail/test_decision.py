@@ -109,6 +109,7 @@ def test_an_approval_says_what_is_off_and_when_it_is_felt(
 
     assert "taken off the blocklist bl.example." in text
     assert "policy in bl.example" in text
+    assert kind == "html" or "Delisted: policy in bl.example" in text
     assert "Thank you." in text
     assert "forget their old answer within 5 minutes." in text
     assert "stays listed" not in text
@@ -127,6 +128,21 @@ def test_a_refusal_says_why_and_what_to_do(database: Database, config: Config, k
     assert "What was not removed stays listed." in text
     assert "write to hostmaster@bl.example and name the address." in text
     assert "is off the list now" not in text
+
+
+def test_it_is_in_the_language_of_the_request(database: Database, config: Config) -> None:
+    """Subject, text, labels, times, and the page that the link leads to."""
+    message = ruled(database, config, REFUSED, language="it")
+    text = body(message)
+
+    assert parsed(message)["Subject"] == f"La Sua richiesta di rimuovere {ADDRESS}: rifiutata"
+    assert "Un operatore ha esaminato la Sua richiesta, e ha deciso." in text
+    assert "Non rimosso: policy in bl.example" in text
+    assert "Motivo: It still sends spam." in text
+    assert "Richiesto il: 15 gennaio 2027" in text
+    assert "Ciò che non è stato rimosso resta in lista." in text
+    assert f"/?ip={ADDRESS}&lang=it" in text
+    assert "Ciò che non è stato rimosso resta in lista." in body(message, "html")
 
 
 def test_what_has_to_wait_still_is_told(database: Database, config: Config) -> None:

@@ -395,6 +395,8 @@ async def test_the_pages_speak_the_operators_language(portal: Portal) -> None:
     page = await someone.fetch(f"{QUEUE}/{request_id}?lang=it")
 
     assert '<html lang="it">' in page.text
+    assert "La Sua decisione" in page.text
+    assert page.has_button("Approva")
     actions = [form.action for form in page.forms]
     assert all(action.endswith("?lang=it") for action in actions)
     assert f'href="{QUEUE}?lang=it"' in page.text
