@@ -27,6 +27,9 @@ ENGLISH: Final = "en"
 
 # Days before months, and 24 hours in a day, in English too: the times are UTC.
 _LOCALES: Final = {ENGLISH: "en_GB"}
+# Before a bare number Italian wants an article, which may be elided ("l'8", "il 9"): a weekday
+# before the date needs none, whatever the sentence.
+_MOMENT_DATES: Final = {"it": "full"}
 _SPANS: Final = (
     (86_400, "duration-day"),
     (3600, "duration-hour"),
@@ -116,8 +119,10 @@ class Language:
 
     def _moment(self, at: int) -> str:
         """A time in Unix seconds as people write it, in UTC: "15 January 2027, 08:00 UTC"."""
-        time = format_time(datetime.fromtimestamp(at, UTC), "short", locale=self._locale)
-        return self.gettext("%(date)s, %(time)s UTC") % {"date": self.day(at), "time": time}
+        moment = datetime.fromtimestamp(at, UTC)
+        date = format_date(moment, _MOMENT_DATES.get(self.tag, "long"), locale=self._locale)
+        time = format_time(moment, "short", locale=self._locale)
+        return self.gettext("%(date)s, %(time)s UTC") % {"date": date, "time": time}
 
     def day(self, at: int) -> str:
         """The day of a time in Unix seconds, in UTC: "15 January 2027"."""

@@ -40,7 +40,7 @@ def test_a_span_is_told_in_its_largest_units(seconds: int, words: str) -> None:
         ("fr", "15 janvier 2027, 08:00 UTC",
          "1\N{NO-BREAK SPACE}heure et 5 minutes",
          "1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567", "a, b et c"),
-        ("it", "15 gennaio 2027, 08:00 UTC", "1 ora e 5 minuti", "1.234.567", "a, b e c"),
+        ("it", "venerdì 15 gennaio 2027, 08:00 UTC", "1 ora e 5 minuti", "1.234.567", "a, b e c"),
     ],
 )  # fmt: skip
 def test_each_language_writes_values_in_its_own_way(
@@ -67,7 +67,7 @@ def test_a_sentence_is_said_with_its_values_in_the_language() -> None:
     )
 
     assert language("it").say(sentence) == (
-        "1.000; 15 gennaio 2027, 08:00 UTC; 1 minuto; 100 %; Rimosso."
+        "1.000; venerdì 15 gennaio 2027, 08:00 UTC; 1 minuto; 100 %; Rimosso."
     )
 
 

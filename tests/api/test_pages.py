@@ -11,7 +11,7 @@ from api.pages import breakable, contact_link, moment
 def test_a_moment_is_told_to_people_and_programs() -> None:
     """In UTC, with a machine's form beside, whatever the language."""
     assert moment(language("it"), 1_800_000_000) == (
-        '<time datetime="2027-01-15T08:00:00Z">15 gennaio 2027, 08:00 UTC</time>'
+        '<time datetime="2027-01-15T08:00:00Z">venerdì 15 gennaio 2027, 08:00 UTC</time>'
     )
 
 
