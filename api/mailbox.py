@@ -11,8 +11,9 @@ from api.language import Sentence, SentenceError
 
 MAILBOX_CHARS_MAX: Final = 254  # RFC 5321 §4.5.3.1.3: a path of 256 octets with its brackets
 
-# RFC 2047 §2: a header's reader makes other text of it, so that it is no name to write to.
-_ENCODED_WORD: Final = "=?"
+# What mail servers take for more than a name: ways on to another mailbox (RFC 1123 §5.2.16), a
+# program. And what a header's reader makes other text of (RFC 2047 §2).
+_NO_NAME: Final = ("%", "!", "|", "`", "=?")
 
 _LOCAL_PART: Final = Sentence(
     "What stands before the @ is no name of a mailbox: at most 64 letters from a to z, digits, "
@@ -44,7 +45,7 @@ def parse(text: str) -> Mailbox:
         checked = _validated(mailbox_text)
     except email_validator.EmailNotValidError:
         raise MailboxError(_wrong_half(mailbox_text)) from None
-    if _ENCODED_WORD in checked.local_part:
+    if any(piece in checked.local_part for piece in _NO_NAME):
         raise MailboxError(_LOCAL_PART)
     ascii_text = checked.ascii_email
     if ascii_text is None or len(ascii_text) > MAILBOX_CHARS_MAX:
