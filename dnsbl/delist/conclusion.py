@@ -69,7 +69,8 @@ def conclude(
 ) -> Concluded:
     """Carries the decisions out, and moves the request.
 
-    What is not decided about stays as it is. Raises TransitionError where the
+    What is not decided about stays as it is; so does what an operator refused, whatever the policy
+    or a hook says of it at a later press. Raises TransitionError where the
     request is in no state to be concluded.
     """
     request = requests.get(database, request_id)
@@ -77,10 +78,12 @@ def conclude(
         raise requests.TransitionError(f"request {request_id} is gone")
     address = parse_address(request.address)
     findings = find(database, config, address, now)
+    refused = _refused_by_operator(database, request_id)
     decided = [
         (finding, decision)
         for finding in findings
-        if (decision := decisions.get((finding.zone.origin, finding.category.name))) is not None
+        if (decision := decisions.get(_key(finding))) is not None
+        and (decision.rule == OPERATOR or _key(finding) not in refused)
     ]
     for finding, decision in decided:
         if _is_accepted(decision, now):
@@ -117,6 +120,15 @@ def conclude(
 
 def _key(finding: Finding) -> Key:
     return finding.zone.origin, finding.category.name
+
+
+def _refused_by_operator(database: Database, request_id: int) -> set[Key]:
+    """The listings about which an operator said no; only an operator may change that."""
+    return {
+        (item.zone, item.category)
+        for item in request_items.of_request(database, request_id)
+        if item.rule == OPERATOR and item.outcome is ItemOutcome.REFUSED
+    }
 
 
 def _is_accepted(decision: Decision, now: int) -> bool:
