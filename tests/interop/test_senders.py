@@ -11,7 +11,6 @@ from pathlib import Path
 import dns.exception
 import dns.message
 import dns.query
-import dns.rcode
 import pytest
 from house import ZONE_TEXT, House, free_port
 from internet import until
@@ -59,9 +58,8 @@ null.example. A 203.0.113.7
 text.example. TXT "v=spf1 -all"
 plain.example. A 203.0.113.7
 
-; servers that nobody is
-lame.example. NS ns.lame.example.
-ns.lame.example. A 127.0.0.1
+; servers that nobody finds, and aliases without an end
+lame.example. NS ns.nowhere.example.
 loop.example. CNAME pool.example.
 pool.example. CNAME loop.example.
 
@@ -210,8 +208,11 @@ async def test_who_gets_mail(resolver: Resolver, domain: str, *, gets: bool) -> 
 
 async def test_a_name_that_cannot_be_resolved_is_not_known(resolver: Resolver) -> None:
     """What Unbound says of a lame delegation is SERVFAIL."""
+    started_at = time.monotonic()
+
     with pytest.raises(UnknownError):
         await resolver.exchangers("lame.example")
+    assert time.monotonic() - started_at < 4
 
 
 async def test_a_visit_with_proof(server: Endpoint, house: House) -> None:
