@@ -23,6 +23,7 @@ from api.operator.access import (
 )
 from api.operator.session import Session
 from api.services import SERVICES
+from dnsbl.network import Network
 from dnsbl.store import api_tokens, audit
 from dnsbl.store.api_tokens import ApiToken
 from dnsbl.store.audit import Act
@@ -49,28 +50,11 @@ async def submit(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     client = client_of(request)
     fields = await read_form(request, LOGIN_PURPOSE, str(client))
-    if (again_in_s := services.login_attempts.again_in_s(client)) > 0:
-        structlog.get_logger().warning("operator_login_limited", client=str(client))
-        return login_page(
-            request,
-            error=Sentence("Too many attempts. Try again in %(span)s.", span=Span(again_in_s)),
-            status=429,
-            headers={"Retry-After": str(again_in_s)},
-        )
     text = fields.get("token", "").strip()[:_TOKEN_CHARS_MAX]
     now = int(services.now())
     token = await services.truth.read(api_tokens.find_by_hash, api_tokens.token_hash(text))
     if token is None or not opens(token, now):
-        services.login_attempts.failed(client)
-        structlog.get_logger().warning("operator_login_failed", client=str(client))
-        return login_page(
-            request,
-            error=Sentence(
-                "That is no token that opens this page. It may be cut, have ended, or be meant "
-                "for something else."
-            ),
-            status=403,
-        )
+        return _refused(request, client)
     await services.truth.write(_note_login, token, now)
     claim, value = services.sessions.begin(token)
     structlog.get_logger().info("operator_logged_in", operator=token.name)
@@ -79,6 +63,33 @@ async def submit(request: web.Request) -> web.Response:
     response = redirect(request, path)
     keep_cookie(services, response, value, claim.expires_at - now)
     return response
+
+
+def _refused(request: web.Request, client: Network) -> web.Response:
+    """One sentence for whatever opens nothing; after too many of these, another one.
+
+    A good token is let in even then: nobody can guess one, but anybody who
+    shares an address with an operator could shut the operator out otherwise.
+    """
+    services = request.app[SERVICES]
+    if (again_in_s := services.login_attempts.again_in_s(client)) > 0:
+        structlog.get_logger().warning("operator_login_limited", client=str(client))
+        return login_page(
+            request,
+            error=Sentence("Too many attempts. Try again in %(span)s.", span=Span(again_in_s)),
+            status=429,
+            headers={"Retry-After": str(again_in_s)},
+        )
+    services.login_attempts.failed(client)
+    structlog.get_logger().warning("operator_login_failed", client=str(client))
+    return login_page(
+        request,
+        error=Sentence(
+            "That is no token that opens this page. It may be cut, have ended, or be meant "
+            "for something else."
+        ),
+        status=403,
+    )
 
 
 @operators_only
