@@ -70,11 +70,11 @@ def _zones(config: Config, items: Iterable[Item]) -> list[ZoneConfig]:
 def _subject(language: Language, address: str, *, removed: bool, kept: bool) -> str:
     """The outcome in one line."""
     if removed and not kept:
-        subject = Sentence("Your request to delist %(address)s: approved", address=address)
+        subject = Sentence("Your request for %(address)s: approved", address=address)
     elif kept and not removed:
-        subject = Sentence("Your request to delist %(address)s: refused", address=address)
+        subject = Sentence("Your request for %(address)s: refused", address=address)
     else:
-        subject = Sentence("Your request to delist %(address)s: decided", address=address)
+        subject = Sentence("Your request for %(address)s: decided", address=address)
     return language.say(subject)
 
 

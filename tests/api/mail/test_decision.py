@@ -91,7 +91,7 @@ def test_headers_say_whom_it_is_for_and_that_a_program_wrote(
     assert headers | {"Content-Type": ""} == {
         "From": '"bl.example blocklist" <delist@bl.example>',
         "To": MAILBOX,
-        "Subject": f"Your request to delist {ADDRESS}: approved",
+        "Subject": f"Your request for {ADDRESS}: approved",
         "Date": "Fri, 15 Jan 2027 08:00:00 +0000",
         "Auto-Submitted": "auto-generated",
         "Content-Language": "en",
@@ -121,7 +121,7 @@ def test_a_refusal_says_why_and_what_to_do(database: Database, config: Config, k
     message = ruled(database, config, REFUSED, decisions=BOTH)
     text = body(message, kind)
 
-    assert parsed(message)["Subject"] == f"Your request to delist {ADDRESS}: refused"
+    assert parsed(message)["Subject"] == f"Your request for {ADDRESS}: refused"
     assert text.count("It still sends spam.") == 1
     assert "policy in bl.example" in text
     assert "spam in bl.example" in text
@@ -165,7 +165,7 @@ def test_a_listing_that_went_away_is_told_as_such(config: Config) -> None:
 
     message = compose_decision(config, Pages(config), mail, request, [gone], START)
 
-    assert parsed(message)["Subject"] == f"Your request to delist {ADDRESS}: decided"
+    assert parsed(message)["Subject"] == f"Your request for {ADDRESS}: decided"
     assert "What you asked about is not listed any more." in body(message)
 
 
@@ -219,7 +219,7 @@ async def test_a_ruling_of_the_command_line_is_delivered(portal: Portal) -> None
     [message] = await delivered(portal, REFUSED)
 
     mail = await portal.sidecar.truth.read(outbox.of_request, 1, "decision_mail")
-    assert message["Subject"] == f"Your request to delist {ADDRESS}: refused"
+    assert message["Subject"] == f"Your request for {ADDRESS}: refused"
     assert mail is not None
     assert (mail.state, mail.attempts) == ("sent", 1)
     assert await portal.state() is State.REFUSED
