@@ -11,6 +11,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from api.hooks.http import HttpTransport, retry_after_s
+from api.hooks.http import HttpTransport, NameLookup, retry_after_s
 from api.hooks.message import REPLY_OCTETS_MAX, RETRY_AFTER_S_MAX, Message, Reply
 from dnsbl.config import HookConfig, HttpTarget
 
@@ -483,6 +484,53 @@ async def test_a_name_that_is_not_there_has_failed(opened: Callable[..., HttpTra
 
     assert reply.kind == "failed"
     assert "cannot be reached" in reply.detail
+
+
+async def test_a_look_up_that_hangs_delays_the_hook_alone(
+    opened: Callable[..., HttpTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's resolver is asked in a thread of its own, and left there at the hook's time."""
+    release = threading.Event()
+    asked: list[str] = []
+
+    def getaddrinfo(host: str, *_: object) -> list[object]:
+        asked.append(host)
+        release.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    sending = asyncio.create_task(
+        opened("https://slow.example/", timeout_s=1, names=NameLookup()).send(MESSAGE)
+    )
+    turns = 0
+    while not sending.done():
+        await asyncio.sleep(0.01)
+        turns += 1
+    release.set()
+
+    assert (await sending).detail == "did not answer within 1 s"
+    assert asked == ["slow.example"]
+    assert turns > 5
+
+
+async def test_what_the_system_resolves_to_is_checked(
+    receiver: tuple[Receiver, str],
+    opened: Callable[..., HttpTransport],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its answer is used, where the configuration allows where it leads."""
+    server, url = receiver
+    port = int(url.rpartition(":")[2])
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    url = f"http://ours.example:{port}"
+
+    refused = await opened(url, allow_private=False, names=NameLookup()).send(MESSAGE)
+    allowed = await opened(url, names=NameLookup()).send(MESSAGE)
+
+    assert "127.0.0.1 is not a public address" in refused.detail
+    assert allowed.kind == "done"
+    assert [headers["Host"] for headers, _ in server.requests] == [f"ours.example:{port}"]
 
 
 @pytest.fixture

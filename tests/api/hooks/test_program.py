@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -212,9 +213,13 @@ async def test_one_that_floods_is_killed(made: Made, more: str) -> None:
 
 
 async def test_complaints_without_end_do_no_harm(made: Made) -> None:
-    """What goes to standard error is read and thrown away, so that it blocks nothing either."""
-    reply = await made("yes complaint | head -c 5000000 >&2; exit 1").send(MESSAGE)
+    """What goes to standard error is read and thrown away: it blocks nothing, and fills nothing."""
+    tracemalloc.start()
+    reply = await made("yes complaint | head -c 20000000 >&2; exit 1").send(MESSAGE)
+    _, peak_octets = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
+    assert peak_octets < 5_000_000
     assert reply == Reply("failed", "exit status 1: complaint", says_no=True)
 
 
@@ -289,7 +294,8 @@ async def test_what_has_no_time_left_is_not_run(made: Made, tmp_path: Path) -> N
 
 async def test_giving_up_kills_it(made: Made, tmp_path: Path) -> None:
     """When the portal ends meanwhile, the program does too, and at once."""
-    hook = made(f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 1000")
+    hook = made(f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 1000",
+                timeout_s=10 * PATIENCE_S)  # fmt: skip
     sending = asyncio.create_task(hook.send(MESSAGE))
     await comes_true((tmp_path / "pid").exists)
 

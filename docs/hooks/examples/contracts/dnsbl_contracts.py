@@ -15,7 +15,7 @@ CUSTOMERS = {"sender.example"}
 
 
 class Contracts:
-    """Made once, when the portal starts."""
+    """Made when the portal starts, once for each hook that names it."""
 
     @hookimpl
     def dnsbl_decide(self, case: Case) -> Decision | None:
