@@ -135,7 +135,7 @@ def test_it_is_in_the_language_of_the_request(database: Database, config: Config
     message = ruled(database, config, REFUSED, language="it")
     text = body(message)
 
-    assert parsed(message)["Subject"] == f"La Sua richiesta di rimuovere {ADDRESS}: rifiutata"
+    assert parsed(message)["Subject"] == f"Richiesta per {ADDRESS}: rifiutata"
     assert "Un operatore ha esaminato la Sua richiesta, e ha deciso." in text
     assert "Non rimosso: policy in bl.example" in text
     assert "Motivo: It still sends spam." in text
