@@ -14,7 +14,6 @@ from typing import Final
 import structlog
 
 from api import descriptors
-from api.connections import CONNECTIONS_MAX
 from api.sidecar import Sidecar
 from dnsbl.config import Config, default_file, load, log
 from dnsbl.errors import DnsblError
@@ -79,7 +78,7 @@ def main() -> int:
     try:
         config = load(arguments.config)
         log.configure(config.log)
-        descriptors.allow(CONNECTIONS_MAX)
+        descriptors.allow(config.portal.connections_max)
         asyncio.run(serve(config, supervised=os.environ.get(SUPERVISED_VARIABLE) == "1"))
     except DnsblError as error:
         sys.stderr.write(f"dnsbl: {error}\n")  # as the other commands say it

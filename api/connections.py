@@ -10,7 +10,6 @@ without a whole request makes room, so that a thousand idle ones keep nobody out
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from aiohttp import HttpVersion10, HttpVersion11, web
@@ -21,6 +20,7 @@ from api.client_address import counted_peer
 from api.descriptors import connections_within
 from api.metrics import Metrics
 from api.security_headers import SecurityHeaders
+from dnsbl.config import PortalConfig
 from dnsbl.network import Network
 
 HEADERS_WITHIN_S: Final = 10.0  # the first request's headers, from the connection's begin on
@@ -30,8 +30,6 @@ PROXY_WITHIN_S: Final = 120.0
 ANSWER_WITHIN_S: Final = 90.0  # a form's body, its hooks and its answer, all in all
 TAKE_WITHIN_S: Final = 20.0  # what a reader gets to make room for more of an answer
 LINGER_S: Final = 5.0  # what the rest of a body that nobody reads gets to arrive in
-CONNECTIONS_MAX: Final = 1024
-CLIENT_CONNECTIONS_MAX: Final = 128  # of an IPv4 address or an IPv6 /64
 BACKLOG: Final = 256  # connections that the kernel keeps until we take them
 
 _HEADER_OCTETS_MAX: Final = 8190  # of the request line, and of one header
@@ -57,19 +55,16 @@ class Connections:
         server: web.Server,
         headers: SecurityHeaders,
         metrics: Metrics,
-        *,
-        most: int,
-        client_most: int,
-        trusted_proxies: Sequence[Network],
+        config: PortalConfig,
     ) -> None:
         self.headers = headers
         self._server = server
         self._application = server.request_handler
         server.request_handler = self._entered
         self._metrics = metrics
-        self._most = connections_within(most)
-        self._client_most = client_most
-        self._trusted_proxies = trusted_proxies
+        self._most = connections_within(config.connections_max)
+        self._client_most = config.client_connections_max
+        self._trusted_proxies = config.trusted_proxies
         # Both in the order in which they began to wait, those that do not wait included.
         self._open: dict[Connection, None] = {}
         self._by_client: dict[Network, dict[Connection, None]] = {}

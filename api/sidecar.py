@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from api.app import build
-from api.connections import BACKLOG, CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX, Connections
+from api.connections import BACKLOG, Connections
 from api.expiry import Expiry
 from api.form_token import FormTokens
 from api.hooks.deciding import Deciding
@@ -139,9 +139,7 @@ class Sidecar:
             runner.server,
             SecurityHeaders(portal.public_url),
             self._metrics,
-            most=CONNECTIONS_MAX,
-            client_most=CLIENT_CONNECTIONS_MAX,
-            trusted_proxies=portal.trusted_proxies,
+            portal,
         )
         try:
             listening = await asyncio.get_running_loop().create_server(

@@ -53,6 +53,8 @@ class PortalConfig:
     language: str
     trusted_proxies: tuple[Network, ...]
     confirm_within_s: int
+    connections_max: int
+    client_connections_max: int
     limits: LimitsConfig
     name: str
     logo: Logo | None
@@ -79,6 +81,10 @@ def read_portal(table: Table) -> PortalConfig:
             "trusted_proxies", [], "a list of networks whose X-Forwarded-For is believed", parse
         ),
         confirm_within_s=table.whole("confirm_within_s", 86_400, "seconds", 300, 604_800),
+        connections_max=table.whole("connections_max", 1024, "connections", 8, 100_000),
+        client_connections_max=table.whole(
+            "client_connections_max", 128, "connections", 2, 100_000
+        ),
         limits=_read_limits(table.table("limits")),
         name=table.text("name", "", "the operator's name", NAME_CHARS_MAX).strip(),
         logo=_read_logo(table),

@@ -6,7 +6,6 @@ import pytest
 
 from api.mailbox import Mailbox, MailboxError, parse
 
-
 BOOKS = "xn--bcher-kva.example"
 
 

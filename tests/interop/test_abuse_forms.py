@@ -130,6 +130,7 @@ DESCRIPTION: Final = {
             "get": {"parameters": [asked("key", "path", KEY)], "responses": answers(200, 404)}
         },
         "/policy": {"get": {"responses": answers(200)}},
+        "/statistics": {"get": {"responses": answers(200)}},
     },
 }
 

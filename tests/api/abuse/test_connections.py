@@ -36,6 +36,11 @@ async def many(
             wire.close()
 
 
+def configure(house: House, lines: str) -> None:
+    """Writes such lines into the table [portal]."""
+    house.file.write_text(house.file.read_text().replace("[portal]", f"[portal]\n{lines}"))
+
+
 async def counted(portal: Portal, event: str) -> int:
     """How many connections came to such an end."""
     text = (await portal.fetch("/metrics")).text
@@ -133,11 +138,9 @@ async def test_an_answer_that_takes_too_long_ends_its_connection(
     wire.close()
 
 
-async def test_one_client_cannot_take_every_connection(
-    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_client_cannot_take_every_connection(house: House, clock: Clock) -> None:
     """Beyond its number a client displaces its own oldest, and nobody else's."""
-    monkeypatch.setattr("api.sidecar.CLIENT_CONNECTIONS_MAX", 8)
+    configure(house, "client_connections_max = 8")
     async with Portal(house, clock) as portal:
         honest = await connect(house.portal_port, "127.0.0.2")
         async with many(portal, lambda _: "127.0.0.3", 20) as wires:
@@ -150,11 +153,9 @@ async def test_one_client_cannot_take_every_connection(
         assert await counted(portal, "displaced") == 12
 
 
-async def test_a_full_house_makes_room_for_who_comes(
-    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_house_makes_room_for_who_comes(house: House, clock: Clock) -> None:
     """Among all, it is the one that has waited for the longest that goes."""
-    monkeypatch.setattr("api.sidecar.CONNECTIONS_MAX", 10)
+    configure(house, "connections_max = 10")
     async with (
         Portal(house, clock) as portal,
         many(portal, lambda number: f"127.0.1.{number + 1}", 30) as wires,
@@ -170,7 +171,7 @@ async def test_who_is_being_answered_is_not_displaced(
     house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where all are at work, the newcomer is told to come again, and nothing is torn off."""
-    monkeypatch.setattr("api.sidecar.CLIENT_CONNECTIONS_MAX", 2)
+    configure(house, "client_connections_max = 2")
     at_work = asyncio.Semaphore(0)
     released = asyncio.Event()
 
@@ -200,13 +201,9 @@ async def test_who_is_being_answered_is_not_displaced(
         refused.close()
 
 
-async def test_a_trusted_proxy_brings_as_many_as_there_are(
-    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_trusted_proxy_brings_as_many_as_there_are(house: House, clock: Clock) -> None:
     """The number for one client is not for a proxy, behind which all of them are."""
-    monkeypatch.setattr("api.sidecar.CLIENT_CONNECTIONS_MAX", 2)
-    text = house.file.read_text()
-    house.file.write_text(text.replace("[portal]", '[portal]\ntrusted_proxies = ["127.0.0.3"]'))
+    configure(house, 'client_connections_max = 2\ntrusted_proxies = ["127.0.0.3"]')
     async with Portal(house, clock) as portal:
         async with many(portal, lambda _: "127.0.0.3", 20) as wires:
             for wire in wires:

@@ -74,7 +74,9 @@ def seeds(form_token: str, link: str, status: str) -> list[bytes]:
         get("/"), get(f"/?ip={LISTED}"), get("/?address=2001:db8::1"), get(link), get(status),
         get("/policy"), get("/static/portal.css", b"Range: bytes=0-10\r\n"), get("/nowhere"),
         get("/healthz"), get("/static/../app.py"), post("/", fields), post(link, press),
-        post("/policy", fields), chunked, b"HEAD / HTTP/1.0\r\n\r\n", b"GET /\r\n",
+        post("/policy", fields), get("/statistics"),
+        get("/operator/requests", b"Cookie: a=b\r\n"),
+        get("/operator/login"), post("/operator/login", fields), chunked, b"HEAD / HTTP/1.0\r\n\r\n", b"GET /\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/2.0\r\nHost: x\r\n\r\n",
     ]  # fmt: skip
@@ -168,6 +170,7 @@ async def test_no_octets_break_the_portal(
         (b"GET / HTTP/0.9\r\n\r\n", 505),
         (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: mk7z\r\n\r\n", 417),
         (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: \xffmk7z\r\n\r\n", 417),
+        (b"GET /static/" + b"a" * 300 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (b"GET /static/%00 HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (b"GET /static/..%2fpages.py HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),

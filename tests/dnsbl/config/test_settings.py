@@ -74,6 +74,7 @@ def refusal(house: House) -> Callable[[str], str]:
         ("[dns]\nworkers = 257", "from 0 to 256, got 257"),
         (f"[dns]\nworkers = 0x{'f' * 5000}", "from 0 to 256, got a huge number"),
         (f"[dns]\nworkers = {'9' * 5000}", "is not TOML: "),
+        ("[portal]\nconnections_max = 7", "from 8 to 100000, got 7"),
         ("[portal]\nconfirm_within_s = 299", "from 300 to 604800, got 299"),
         ("[mail.smtp]\nport = 0", "mail.smtp.port: expected a whole number from 1 to 65535, got 0"),
         ('[log]\nlevel = "INFO"', "got 'INFO'"),
@@ -238,6 +239,8 @@ def test_everything_written_is_read(configure: Callable[[str], Config]) -> None:
         contact = "mailto:me@bl.example"
         trusted_proxies = ["10.0.0.0/8", "::1", "::ffff:192.0.2.1"]
         confirm_within_s = 3600
+        connections_max = 2000
+        client_connections_max = 20
         limits = { client_per_hour = 1, client_per_day = 2, mailbox_per_hour = 3,\
  mailbox_per_day = 4, domain_per_hour = 5, address_per_day = 6 }
         [mail]
@@ -269,6 +272,7 @@ def test_everything_written_is_read(configure: Callable[[str], Config]) -> None:
         parse("10.0.0.0/8"), parse("::1"), parse("192.0.2.1"),
     )  # fmt: skip
     assert config.portal.confirm_within_s == 3600
+    assert (config.portal.connections_max, config.portal.client_connections_max) == (2000, 20)
     assert dataclasses.astuple(config.portal.limits) == (1, 2, 3, 4, 5, 6)
     assert (config.mail.transport, config.mail.per_minute) == ("smtp", 7)
     assert config.mail.sender == "first.last+x@mail.bl.example"
