@@ -78,6 +78,8 @@ class EventPruning:
         )
         if found.ids:
             self._pruned += await self._truth.write(hooks.prune, found.ids)
+            if found.undelivered:
+                structlog.get_logger().warning("events_given_up", events=found.undelivered)
         self._after_id = found.last_id
         if found.is_last:
             if self._pruned:

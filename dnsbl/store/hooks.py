@@ -139,9 +139,13 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Prunable:
-    """Of some events in a row: those that may go, the last one's id, and whether older ones end."""
+    """Of some events in a row: those that may go, the last one's id, and whether older ones end.
+
+    ``undelivered`` is how many of those that may go some hook never took.
+    """
 
     ids: tuple[int, ...]
+    undelivered: int
     last_id: int
     is_last: bool
 
@@ -152,22 +156,27 @@ def prunable(
     """The events beyond an id that may go, among at most so many that are looked at."""
     rows = database.rows(
         """
-        SELECT e.id, e.at < ? AS is_old, EXISTS (
-            SELECT 1 FROM hook_deliveries AS d
-            WHERE d.event_id = e.id AND d.state <> 'delivered' AND d.created_at >= ?) AS is_owed
+        SELECT e.id, e.at < ? AS is_old, (
+            SELECT max(d.created_at) FROM hook_deliveries AS d
+            WHERE d.event_id = e.id AND d.state <> 'delivered') AS owed_since
         FROM events AS e WHERE e.id > ? ORDER BY e.id LIMIT ?
         """,
-        bounds.delivered_before, bounds.undelivered_before, after_id, limit,
+        bounds.delivered_before, after_id, limit,
     )  # fmt: skip
     old = [row for row in rows if row["is_old"]]
     known: Mapping[str, HookState] = states(database)
     served = min((known[name].event_id for name in names if name in known), default=None)
-    ids = tuple(
-        row["id"] for row in old
-        if not row["is_owed"] and (served is None or row["id"] <= served)
-    )  # fmt: skip
-    is_last = len(rows) < limit or len(old) < len(rows)
-    return Prunable(ids, old[-1]["id"] if old else after_id, is_last)
+    may_go = [
+        row for row in old
+        if (row["owed_since"] is None or row["owed_since"] < bounds.undelivered_before)
+        and (served is None or row["id"] <= served)
+    ]  # fmt: skip
+    return Prunable(
+        ids=tuple(row["id"] for row in may_go),
+        undelivered=sum(row["owed_since"] is not None for row in may_go),
+        last_id=old[-1]["id"] if old else after_id,
+        is_last=len(rows) < limit or len(old) < len(rows),
+    )
 
 
 def prune(database: Database, ids: Collection[int]) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hooked import DONE, FAILED, Hook, Hooked, notified, told, until
@@ -16,6 +18,7 @@ from api.hooks.message import Message, Reply
 from api.hooks.schedule import ATTEMPT_AFTER_S, ATTEMPTS_MAX
 from dnsbl.store import deliveries, events, hooks, requests
 from dnsbl.store.database import Database, StoreError
+from dnsbl.store.deliveries import Delivery
 from dnsbl.store.requests import NewRequest
 
 ONE, TWO = "192.0.2.1/32", "192.0.2.2/32"
@@ -179,6 +182,41 @@ async def test_events_of_a_subject_are_told_in_order(house: House, clock: Clock)
     assert [told(message)["data"]["id"] for message in hook.taken if ONE in str(message)] == [
         1, 1, 2, 4,
     ]  # fmt: skip
+
+
+async def test_what_ends_while_the_queue_is_read_is_not_sent_again(
+    house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows that were read still call it queued."""
+    hook = Hook()
+    hook.open.clear()
+    async with Hooked(house, clock, [notified()], crm=hook) as hooked:
+        read = hooked.truth.read
+        outdated: list[Delivery] = []
+
+        async def slow(ask: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as Truth
+            found = await read(ask, *args, **kwargs)
+            if ask is deliveries.due and hook.begun and not outdated:
+                outdated.extend(found)
+                hook.open.set()
+                while hooked.delivery._in_flight:  # noqa: ASYNC110, SLF001  # nothing tells of it
+                    await asyncio.sleep(0)
+            return found
+
+        monkeypatch.setattr(hooked.truth, "read", slow)
+        await hooked.happen(ONE)
+
+        async def begun() -> bool:
+            hooked.delivery.wake()
+            return bool(outdated)
+
+        await until(begun)
+        await hooked.settled()
+        await hooked.happen(TWO)
+        await hooked.settled()
+
+    assert [one.event.subject for one in outdated] == [ONE]
+    assert [subject for _, subject in hook.told] == [ONE, TWO]
 
 
 async def test_what_waits_goes_on_once_the_one_before_is_given_up(

@@ -86,8 +86,10 @@ async def test_what_was_delivered_goes_after_its_time(
     assert [one["events"] for one in log if one["event"] == "events_pruned"] == [len(SUBJECTS)]
 
 
-async def test_what_nobody_took_is_kept_for_thirty_days(house: House, clock: Clock) -> None:
-    """Queued or dead, though the journal is kept for a day only."""
+async def test_what_nobody_took_is_kept_for_thirty_days(
+    house: House, clock: Clock, log: list[EventDict]
+) -> None:
+    """Queued or dead, though the journal is kept for a day only; that it goes then is told."""
     text = house.file.read_text()
     house.file.write_text(text.replace("[data]", f"[data]\njournal_age_s = {DAY_S}"))
     hook = Hook(lambda message: FAILED if SUBJECTS[1] in str(message.body) else DONE)
@@ -105,6 +107,7 @@ async def test_what_nobody_took_is_kept_for_thirty_days(house: House, clock: Clo
             kept.append(await left(hooked))
 
     assert kept == [[SUBJECTS[1]], [SUBJECTS[1]], []]
+    assert [one["events"] for one in log if one["event"] == "events_given_up"] == [1]
 
 
 async def test_what_was_not_looked_at_for_a_hook_is_kept(house: House, clock: Clock) -> None:
