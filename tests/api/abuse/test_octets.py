@@ -76,7 +76,8 @@ def seeds(form_token: str, link: str, status: str) -> list[bytes]:
         get("/healthz"), get("/static/../app.py"), post("/", fields), post(link, press),
         post("/policy", fields), get("/statistics"),
         get("/operator/requests", b"Cookie: a=b\r\n"),
-        get("/operator/login"), post("/operator/login", fields), chunked, b"HEAD / HTTP/1.0\r\n\r\n", b"GET /\r\n",
+        get("/operator/login"), post("/operator/login", fields), chunked,
+        b"HEAD / HTTP/1.0\r\n\r\n", b"GET /\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/2.0\r\nHost: x\r\n\r\n",
     ]  # fmt: skip
