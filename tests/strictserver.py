@@ -61,7 +61,7 @@ class StrictServer:
     port: int
     mails: list[Taken] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    dialogues: int = 0
+    refusal: str = ""  # of every recipient, where it is set
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,7 +79,6 @@ class StrictServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self.dialogues += 1
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 await _Dialogue(self, reader, writer).run()
@@ -126,9 +125,12 @@ class _Dialogue:
                 if self.sender is None or self.recipient is not None:
                     raise FaultError("RCPT out of turn")
                 self.recipient = self._path(rest)
-                await self._reply("250 2.1.5 ok")
+                await self._reply(self.server.refusal or "250 2.1.5 ok")
             case b"DATA":
                 await self._data()
+            case b"RSET":
+                self.sender = self.recipient = None
+                await self._reply("250 2.0.0 ok")
             case b"QUIT":
                 await self._reply("221 2.0.0 bye")
                 return False

@@ -7,14 +7,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from house import ZONE_TEXT, House
-from portal import LISTED, SENDER, Clock, Portal
+from portal import LISTED, SENDER, START, Clock, Portal
 from strictserver import FaultError, StrictServer, check
 
 from api.language import language
 from dnsbl.bounce_address import SECRET_NAME, bounced_mail
 from dnsbl.config.language import LANGUAGES
-from dnsbl.store import keys
+from dnsbl.store import keys, outbox, request_items, requests
 from dnsbl.store.database import Database
+from dnsbl.store.request_items import Item, ItemOutcome
 from dnsbl.store.request_states import State
 
 Configure = Callable[..., None]
@@ -58,6 +59,47 @@ async def test_a_strict_server_takes_the_mail_in_every_language(
         assert taken.message["Content-Language"] == tag
         assert await portal.state() is State.MAIL_SENT
         assert await portal.sidecar.truth.write(is_of_first_mail, taken.sender)
+
+
+def decide(database: Database) -> None:
+    """An operator has refused, and the mail that says so is queued."""
+    requests.move(database, 1, State.CONFIRMED, actor="portal", now=START)
+    requests.move(database, 1, State.REVIEW, actor="portal", now=START)
+    request_items.put(
+        database,
+        Item(1, "bl.example", "spam", f"{LISTED}/32", ItemOutcome.REFUSED, "operator",
+             REASON, "", None, START),
+    )  # fmt: skip
+    requests.move(database, 1, State.REFUSED, actor="operator:anna", now=START)
+    outbox.queue(database, 1, "<decision@bl.example>", START, "decision_mail")
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+@pytest.mark.parametrize("refused", [False, True])
+async def test_the_mail_of_a_decision_is_as_strict_and_moves_no_request(
+    house: House, clock: Clock, configure: Configure, smtp_port: int, tag: str, *, refused: bool
+) -> None:
+    """Whether the server takes it or not, what was decided stands; it holds no link to press."""
+    configure(smtp_port, mail=f'bounces = "{BOUNCES}"')
+    async with StrictServer(smtp_port) as server, Portal(house, clock) as portal:
+        await portal.add(LISTED)
+        await asked_in(portal, tag, LISTED, SENDER)
+        await portal.delivered()
+        server.refusal = "550 5.1.1 unknown" if refused else ""
+        await portal.sidecar.truth.write(decide)
+        portal.sidecar.delivery.wake()
+        await portal.delivered()
+
+        assert server.faults == []
+        assert await portal.state() is State.REFUSED
+        mail = await portal.sidecar.truth.read(outbox.get, 2)
+        assert mail is not None
+        assert mail.state == ("failed" if refused else "sent")
+        assert len(server.mails) == (1 if refused else 2)
+        if not refused:
+            assert server.mails[1].message["Message-ID"] == "<decision@bl.example>"
+            assert server.mails[1].sender.startswith("bounces+2-")
+            assert b"/confirm/" not in server.mails[1].octets
 
 
 async def test_an_international_domain_is_written_in_ascii(
