@@ -139,7 +139,7 @@ def test_it_is_in_the_language_of_the_request(database: Database, config: Config
     assert "Un operatore ha esaminato la Sua richiesta, e ha deciso." in text
     assert "Non rimosso: policy in bl.example" in text
     assert "Motivo: It still sends spam." in text
-    assert "Richiesto il: 15 gennaio 2027" in text
+    assert "Richiesto: venerdì 15 gennaio 2027" in text
     assert "Ciò che non è stato rimosso resta in lista." in text
     assert f"/?ip={ADDRESS}&lang=it" in text
     assert "Ciò che non è stato rimosso resta in lista." in body(message, "html")
