@@ -7,8 +7,8 @@ A delisting's way, in order:
 ``portal.lookup``    is the address listed, why, and what can be done about it
 ``portal.request``   one mailbox and one address: checked (``mailbox``, ``limits``), committed
 ``portal.status``    how it fares, at an address that only the requester knows
-``mail.delivery``    takes the mail from the outbox; ``mail.compose`` writes it, ``mail.smtp`` or
-                     ``mail.file`` carries it
+``mail.delivery``    takes the mail from the outbox; ``mail.draft`` has what ``mail.compose`` writes,
+                     ``mail.smtp`` or ``mail.file`` carries it; ``mail.meaning`` tells how it fared
 ``portal.confirm``   the link in it: a page whose button delists, and another for "not me"
 ``portal.delisting`` the press of that button, in one transaction
 ``zone_check``       asks the zone itself whether the address is gone
