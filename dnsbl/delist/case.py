@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.delist.findings import Finding, last_changes
-from dnsbl.network import parse_address
-from dnsbl.store import delistings
+from dnsbl.delist.findings import Finding
+from dnsbl.network import Network, parse_address
+from dnsbl.store import audit, delistings
 from dnsbl.store.database import Database
 from dnsbl.store.requests import DAY_S, Request
 
 RELAPSE_WITHIN_S: Final = 90 * DAY_S  # what is longer ago is no relapse, whatever the policy
 DELISTINGS_MAX: Final = 16  # more than any policy tells apart
+
+# What somebody did because the address was seen again. What a feed's import changes is not told
+# from a feed that has only not heard yet, and is none: it may do no more than set another expiry.
+_EVIDENCE: Final = frozenset({"listing.added", "listing.changed"})
+_ACTS_MAX: Final = 100
 
 Key = tuple[str, str]  # zone and category: each has one listing that decides
 
@@ -36,10 +41,10 @@ class Case:
     """One listing and the request that it is about. Times in Unix seconds.
 
     ``network`` is the listing's; ``exact``: it is of this very address.
-    ``evidence_at`` is when it was listed or changed last. ``delistings`` are
-    the times of earlier ones of the address there, the newest first, of the
-    last 90 days. ``confirmed_at`` is when the button was pressed first: ``now``,
-    if this is the first press.
+    ``evidence_at`` is when it was listed, or brought up to date by anybody but
+    an import. ``delistings`` are the times of earlier ones of the address there,
+    the newest first, of the last 90 days. ``confirmed_at`` is when the button was
+    pressed first: ``now``, if this is the first press.
     """
 
     request_id: int
@@ -74,12 +79,11 @@ def cases(
 ) -> list[Case]:
     """A case for each finding of a request's address."""
     address = parse_address(request.address)
-    changed = last_changes(database, address)
+    seen = _seen_again(database, address)
     made: list[Case] = []
     for finding in findings:
         listing = finding.listing
         zone, category, network = finding.zone.origin, finding.category.name, str(listing.network)
-        changed_at = changed.get((zone, network, category)) or 0
         made.append(
             Case(
                 request_id=request.id,
@@ -95,7 +99,7 @@ def cases(
                 source=listing.source,
                 listed_at=listing.listed_at,
                 expires_at=listing.expires_at,
-                evidence_at=max(listing.listed_at, changed_at),
+                evidence_at=max(listing.listed_at, seen.get((zone, network, category), 0)),
                 delistings=delistings.times(
                     database, zone, address, category, now - RELAPSE_WITHIN_S, DELISTINGS_MAX
                 ),
@@ -107,3 +111,12 @@ def cases(
             )
         )
     return made
+
+
+def _seen_again(database: Database, address: Network) -> dict[tuple[str, str, str], int]:
+    """When what covers the address was last listed or changed: by zone, network and category."""
+    seen: dict[tuple[str, str, str], int] = {}
+    for act in audit.trail(database, address, _ACTS_MAX):  # the newest first
+        if act.act in _EVIDENCE:
+            seen.setdefault((act.zone, act.network, act.category), act.at)
+    return seen
