@@ -56,7 +56,7 @@ def bars(
 
 
 def _ceiling(value: int) -> int:
-    """The least of 2, 4, 6, 8, 10, 20, 30 … that is no less: its half is whole too."""
+    """The least of 2, 4, 6, 8, 10, 20, 30 … that is no less; its half is whole too."""
     power = 1
     while True:
         for factor in (2, 3, 4, 5, 6, 8, 10):
@@ -67,13 +67,12 @@ def _ceiling(value: int) -> int:
 
 
 def _grid(top: int, number: Callable[[int], str]) -> Markup:
-    """A line, with its number above it, at the top and half-way; and the ground."""
-    lines = Markup()
+    """A line at the top, with its number where no bar reaches; one half-way; and the ground."""
+    lines = Markup('<text x="0" y="{}">{}</text>').format(PLOT_TOP_PX - 4, number(top))
     for value in (top, top // 2, 0):
-        y = _y(value, top)
-        lines += Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(y)
-        if value:
-            lines += Markup('<text x="0" y="{}">{}</text>').format(_px(float(y) - 4), number(value))
+        lines += Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(
+            _y(value, top)
+        )
     return lines
 
 
