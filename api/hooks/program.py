@@ -32,6 +32,8 @@ NOT_RUN: Final = frozenset({126, 127})
 TICK_S: Final = 0.01
 COMPLAINT_OCTETS_MAX: Final = 4096  # of standard error; what follows is read and thrown away
 READ_OCTETS: Final = 65_536
+
+_CAN_LEAVE_UNWAITED: Final = getattr(os, "waitid", None) is not None  # not on macOS before 3.13
 KILLED_WITHIN_S: Final = 1.0  # beyond that the kernel does not let go of it
 
 # Nothing of ours, since it may hold secrets; HOME is none of a person.
@@ -99,6 +101,8 @@ class _Run:
                 return self._followed(process)
         except OSError as error:
             return Reply("failed", one_line(f"cannot be run: {error.strerror or error}"))
+        except ValueError as error:  # no environment holds the message's name: it has a NUL, say
+            return Reply("failed", one_line(f"cannot be run: {error}"))
 
     @contextlib.contextmanager
     def _started(self, stdin: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
@@ -164,6 +168,8 @@ def _read(selector: selectors.BaseSelector, wait_s: float) -> None:
 
 def _status(process: subprocess.Popen[bytes]) -> int | None:
     """The exit status of a program that has ended, negative of a signal; it stays unwaited for."""
+    if not _CAN_LEAVE_UNWAITED:
+        return process.poll()
     ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     if ended is None or ended.si_pid == 0:
         return None

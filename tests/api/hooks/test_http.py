@@ -486,6 +486,20 @@ async def test_a_name_that_is_not_there_has_failed(opened: Callable[..., HttpTra
     assert "cannot be reached" in reply.detail
 
 
+@pytest.mark.parametrize("uid", ["msg_1\r\nX-Other: 1", "msg\0", "\ud800"])
+async def test_a_name_that_is_no_header_is_not_sent(
+    receiver: tuple[Receiver, str], opened: Callable[..., HttpTransport], uid: str
+) -> None:
+    """Names come from the database, which other programs write as well."""
+    server, url = receiver
+
+    reply = await opened(url).send(Message(uid, NOW, b"{}"))
+
+    assert reply.kind == "failed"
+    assert reply.detail.isprintable()
+    assert server.requests == []
+
+
 async def test_a_look_up_that_hangs_delays_the_hook_alone(
     opened: Callable[..., HttpTransport], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -263,6 +263,27 @@ async def test_a_folder_cannot_be_run(tmp_path: Path) -> None:
     assert (await opened(tmp_path).send(MESSAGE)).detail == "cannot be run: Permission denied"
 
 
+@pytest.mark.parametrize("uid", ["msg\0", "\ud800"])
+async def test_a_name_that_no_environment_holds_is_told(made: Made, uid: str) -> None:
+    """Names come from the database, which other programs write as well."""
+    reply = await made("exit 0").send(Message(uid, 0, b"{}"))
+
+    assert reply.kind == "failed"
+    assert reply.detail.startswith("cannot be run: ")
+
+
+async def test_where_there_is_no_waiting_without_reaping(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Systems without waitid run programs as well, and get the same answers."""
+    monkeypatch.setattr("api.hooks.program._CAN_LEAVE_UNWAITED", False)
+
+    replies = [await made(lines).send(MESSAGE) for lines in ("cat", "exit 75", "kill -9 $$")]
+
+    assert [reply.kind for reply in replies] == ["done", "later", "failed"]
+    assert (replies[0].body, replies[2].says_no) == (MESSAGE.body, False)
+
+
 async def test_many_run_at_once(made: Made) -> None:
     """Messages for several listings do not wait for each other, and each gets its own answer."""
     hook = made("cat")
