@@ -10,6 +10,7 @@ A delisting's way, in order:
 ``mail.delivery``    takes the mail from the outbox; ``mail.draft`` has what ``mail.compose`` writes,
                      ``mail.smtp`` or ``mail.file`` carries it; ``mail.meaning`` tells how it fared
 ``portal.confirm``   the link in it: a page whose button delists, and another for "not me"
+``hooks.deciding``   the policy and the operator's hooks say what they think of its press
 ``portal.delisting`` the press of that button, in one transaction
 ``zone_check``       asks the zone itself whether the address is gone
 
