@@ -7,8 +7,9 @@ A delisting's way, in order:
 ``portal.lookup``    is the address listed, why, and what can be done about it
 ``portal.request``   one mailbox and one address: checked (``mailbox``, ``limits``), committed
 ``portal.status``    how it fares, at an address that only the requester knows
-``mail.delivery``    takes the mail from the outbox; ``mail.draft`` has what ``mail.compose`` writes,
-                     ``mail.smtp`` or ``mail.file`` carries it; ``mail.meaning`` tells how it fared
+``mail.delivery``    takes the mail from the outbox; ``mail.draft`` has what ``mail.compose``
+                     writes, ``mail.smtp`` or ``mail.file`` carries it; ``mail.meaning`` tells
+                     how it fared
 ``portal.confirm``   the link in it: a page whose button delists, and another for "not me"
 ``hooks.deciding``   the policy and the operator's hooks say what they think of its press
 ``portal.delisting`` the press of that button, in one transaction
