@@ -90,6 +90,7 @@ async def test_a_greylisting_server_meets_the_same_envelope_again(
         while (mail := await portal.attempted(attempt)).state == "queued":
             status = await portal.fetch(path)
             assert "(greylisting)" in status.text
+            assert ("Tried once so far" if attempt == 1 else "Tried 2 times") in status.text
             assert "you need not do" in status.text
             attempt += 1
             portal.turn_to(mail.next_attempt_at)
