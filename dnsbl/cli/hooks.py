@@ -104,6 +104,7 @@ def list_hooks(config_file: Path, output: report.Output) -> None:
 )
 @_name_argument
 @click.option("--event", "kind", type=click.Choice([TEST_EVENT, *EVENT_KINDS]),
+              metavar="EVENT",
               help=f"What the message looks like.  [default: {TEST_EVENT}]")  # fmt: skip
 @click.option(
     "--within", "within_s", type=Duration(), default=ANSWER_WITHIN_S_DEFAULT, metavar="DURATION",
