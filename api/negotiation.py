@@ -24,6 +24,7 @@ PARAMETER: Final = "lang"
 HEADER_CHARS_MAX: Final = 1000  # browsers send a few dozen; what lies beyond is not looked at
 _RANGES_MAX: Final = 32
 _CARRIED_FIELDS_MAX: Final = 8
+_CARRIED_NAME_CHARS_MAX: Final = 32
 _CARRIED_CHARS_MAX: Final = 320
 
 # RFC 9110 §12.5.4, §12.4.2: a language range, and a weight with at most three decimals
@@ -102,7 +103,7 @@ def _offers(request: web.Request, current: str) -> tuple[Offer, ...]:
     kept = [
         (name, value[:_CARRIED_CHARS_MAX])
         for name, value in list(request.query.items())[:_CARRIED_FIELDS_MAX]
-        if name != PARAMETER
+        if name != PARAMETER and len(name) <= _CARRIED_NAME_CHARS_MAX
     ]
     return tuple(
         Offer(each.tag, each.name, f"?{urlencode([*kept, (PARAMETER, each.tag)])}",

@@ -182,6 +182,18 @@ async def test_the_switch_offers_the_same_page_in_each_language(portal: Portal) 
     assert "//evil.example" not in lost.text
 
 
+async def test_the_switch_carries_on_a_bounded_number_of_fields(portal: Portal) -> None:
+    """Of an address that somebody filled up, a page repeats little."""
+    many = "&".join(f"f{number}={'x' * 700}" for number in range(10))
+
+    page = await portal.fetch(f"/policy?{many}&{'n' * 500}=1")
+
+    assert "f7=" in page.text
+    assert "f8=" not in page.text
+    assert "x" * 321 not in page.text
+    assert "n" * 33 not in page.text
+
+
 async def test_pages_of_a_request_speak_its_language(portal: Portal) -> None:
     """Whatever browser opens the link of the mail; the switch still works there."""
     await portal.add(LISTED)
