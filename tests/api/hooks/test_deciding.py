@@ -13,6 +13,8 @@ import pytest
 from aiohttp import web
 from cases import NOW, made
 from house import House
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structlog.typing import EventDict
 
 from api.dns_status import DnsStatus
@@ -20,7 +22,7 @@ from api.hooks.deciding import Deciding
 from api.metrics import Metrics
 from api.truth import Truth
 from dnsbl.delist.case import Case, Key
-from dnsbl.delist.decision import Decision, Outcome
+from dnsbl.delist.decision import Decision, Outcome, strictest
 from dnsbl.network import parse
 from dnsbl.store import audit
 from dnsbl.store.audit import Act
@@ -475,3 +477,17 @@ async def test_closing_gives_up_on_what_is_under_way(
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert time.monotonic() - begun < 5
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(list(Outcome)), max_size=6), st.sampled_from(list(Outcome)))
+def test_one_hook_more_never_makes_it_laxer(others: list[Outcome], more: Outcome) -> None:
+    """Whatever the others say: what is added can but stop a delisting."""
+
+    def holds(outcomes: list[Outcome]) -> Decision:
+        return strictest(
+            Decision(outcome, "x", until=NOW + 1 if outcome is Outcome.DEFER else None)
+            for outcome in outcomes
+        )
+
+    assert holds([*others, more]).outcome == max(holds(others).outcome, more)
