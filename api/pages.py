@@ -106,7 +106,7 @@ def _environment(config: Config, language: Language, look: Look) -> jinja2.Envir
         zone_of=config.zone,
         shortfall=Shortfall.read,
         assets=look,
-        texts=config.portal.texts,
+        texts=config.portal.texts.said_in(language.tag),
     )
     return environment
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -34,10 +35,18 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True)
 class TextsConfig:
-    """The operator's own words, plain text; each may be empty."""
+    """The operator's own words, plain text; each may be empty.
+
+    ``translated`` has those of other languages, by the language's tag.
+    """
 
     intro: str
     footer: str
+    translated: Mapping[str, TextsConfig] = field(default_factory=dict)
+
+    def said_in(self, language: str) -> TextsConfig:
+        """The words for a language: its own, or else those of none in particular."""
+        return self.translated.get(language, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +123,19 @@ def _read_limits(table: Table) -> LimitsConfig:
 
 
 def _read_texts(table: Table) -> TextsConfig:
-    texts = TextsConfig(
-        intro=table.text("intro", "", "a text for the first page").strip(),
-        footer=table.text("footer", "", "a text for the foot of every page").strip(),
+    texts = _read_words(table, TextsConfig("", ""))
+    inner = {tag: table.table(tag) for tag in LANGUAGES}
+    translated = {tag: _read_words(each, texts) for tag, each in inner.items() if each.keys()}
+    for each in (table, *inner.values()):
+        each.finish()
+    return replace(texts, translated=translated)
+
+
+def _read_words(table: Table, otherwise: TextsConfig) -> TextsConfig:
+    return TextsConfig(
+        intro=table.text("intro", otherwise.intro, "a text for the first page").strip(),
+        footer=table.text("footer", otherwise.footer, "a text for the foot of every page").strip(),
     )
-    table.finish()
-    return texts
 
 
 def _read_logo(table: Table) -> Logo | None:

@@ -19,7 +19,7 @@ BRAND = """\
 name = "Läufer <b>& Söhne"
 logo = "logo.svg"
 accent = "#7c3aed"
-texts = { intro = "Our <own> words.", footer = "VAT IT 1" }
+texts = { intro = "Our <own> words.", footer = "VAT IT 1", it = { intro = "Parole nostre." } }
 """
 ADDRESS = re.compile(r'(?:href|src)="(/static/[^"]*)"')
 
@@ -50,6 +50,16 @@ async def test_the_footer_stands_on_every_page_and_the_intro_on_one(branded: Por
 
         assert "<p>VAT IT 1</p>" in page
         assert "Our &lt;own&gt; words." not in page
+
+
+async def test_texts_are_in_the_pages_language(branded: Portal) -> None:
+    """Where the operator wrote them in it; else as they are."""
+    italian = (await branded.fetch("/?lang=it")).text
+    german = (await branded.fetch("/?lang=de")).text
+
+    assert '<p class="intro">Parole nostre.</p>' in italian
+    assert "<p>VAT IT 1</p>" in italian
+    assert '<p class="intro">Our &lt;own&gt; words.</p>' in german
 
 
 async def test_whatever_a_page_refers_to_is_there(branded: Portal) -> None:

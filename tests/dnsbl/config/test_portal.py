@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from house import House
@@ -10,6 +12,7 @@ from house import House
 from dnsbl.config import ConfigError, PortalConfig
 from dnsbl.config.logo import LOGO_BYTES_MAX, Logo, LogoError, read_logo
 
+GUIDE = Path(__file__).parents[3] / "docs" / "portal.md"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8">{}</svg>'
 DRAWING = SVG.format('<rect id="a" width="8" height="8" style="fill:url(#g)"/><use href="#a"/>')
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(17)
@@ -49,6 +52,28 @@ def test_what_is_written_is_read(house: House, read: Callable[[str], PortalConfi
     assert (portal.texts.intro, portal.texts.footer) == ("Welcome.", "VAT 1")
 
 
+def test_words_may_be_of_a_language(read: Callable[[str], PortalConfig]) -> None:
+    """What a language leaves out is taken from the texts of no language in particular."""
+    texts = read(
+        'texts = { intro = "Hello.", footer = "Ltd", de = { intro = " Hallo. " }, it = {} }'
+    ).texts
+
+    assert (texts.said_in("de").intro, texts.said_in("de").footer) == ("Hallo.", "Ltd")
+    assert texts.said_in("it") is texts.said_in("en") is texts
+
+
+def test_the_example_of_the_guide_is_read(house: House) -> None:
+    """docs/portal.md, as it stands there."""
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    (house.folder / "logo.svg").write_text(DRAWING)
+    house.file.write_text(example)
+    portal = house.config.portal
+
+    assert portal.name == "Northwind Mail Safety"
+    assert portal.logo is not None
+    assert portal.texts.said_in("de").intro == "Northwind führt diese Liste für seine Kunden."
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -60,6 +85,9 @@ def test_what_is_written_is_read(house: House, read: Callable[[str], PortalConfi
         ('accent = "#000000;}"', "it is not # and six hexadecimal digits"),
         (f'texts.intro = "{"a" * 1001}"', "portal.texts.intro: expected a text for the first"),
         ('texts.foot = "a"', "portal.texts.foot: is not a known key; did you mean portal.texts.f"),
+        ("texts.pt.intro = 'Olá'", "portal.texts.pt: is not a known key; "),
+        ("texts.de = 'Hallo'", "portal.texts.de: expected a table [portal.texts.de], got 'Hallo'"),
+        ("texts.de.x = 1", "portal.texts.de.x: is not a known key; known here: intro, footer"),
         ("texts = 1", "portal.texts: expected a table [portal.texts], got 1"),
         ('logo = "none.svg"', "expected an SVG or PNG file, got 'none.svg': it cannot be read: No"),
         ('logo = "zones"', "it cannot be read: Is a directory"),
