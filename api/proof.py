@@ -115,7 +115,7 @@ async def _follow_mail(address: Network, domain: str, resolver: Resolver, found:
         hosts = await resolver.exchangers(domain) or (domain,)
     except UnknownError:
         return
-    if len(hosts) > EXCHANGERS_MAX or "" in hosts:
+    if len(hosts) > EXCHANGERS_MAX:
         return
     have = await asyncio.gather(*(_has(host, address, resolver) for host in hosts))
     found.takes_mail = all(have)

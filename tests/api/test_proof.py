@@ -195,6 +195,7 @@ async def test_odd_names_are_passed_over(script: Script, resolver: Resolver, nam
     script.say(
         records("9.113.0.203.in-addr.arpa", "PTR", f"{name}.", "mx.good.example."),
         records("mx.good.example", "A", "203.0.113.9"),
+        records(name, "A", "203.0.113.9"),
     )
 
     proof = await prove(parse("203.0.113.9"), "jo@good.example", parse(ELSEWHERE), resolver)
