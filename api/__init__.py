@@ -4,13 +4,16 @@ A delisting's way, in order:
 
 ``app``              a request finds its page; ``client_address`` says who asks, ``origin``,
                      ``form`` and ``form_token`` whether its form is one of ours
-``portal.lookup``    is the address listed, why, and what can be done about it
+``portal.lookup``    is the address listed, why, and what can be done about it; what a request
+                     would meet is its ``portal.outlook``
 ``portal.request``   one mailbox and one address: checked (``mailbox``, ``limits``), committed
 ``portal.status``    how it fares, at an address that only the requester knows
-``mail.delivery``    takes the mail from the outbox; ``mail.draft`` has what ``mail.compose``
+``mail.delivery``    takes the mail from the outbox, if its domain gets any (``mail_domain``);
+                     ``mail.draft`` has what ``mail.compose``
                      writes, ``mail.smtp`` or ``mail.file`` carries it; ``mail.meaning`` tells
                      how it fared
 ``portal.confirm``   the link in it: a page whose button delists, and another for "not me"
+``proof``            what shows that the sender controls the address, by the ``resolver``
 ``hooks.deciding``   the policy and the operator's hooks say what they think of its press
 ``portal.delisting`` the press of that button, in one transaction
 ``zone_check``       asks the zone itself whether the address is gone
