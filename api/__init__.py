@@ -8,10 +8,9 @@ A delisting's way, in order:
                      would meet is its ``portal.outlook``
 ``portal.request``   one mailbox and one address: checked (``mailbox``, ``limits``), committed
 ``portal.status``    how it fares, at an address that only the requester knows
-``mail.delivery``    takes the mail from the outbox, if its domain gets any (``mail_domain``);
-                     ``mail.draft`` has what ``mail.compose``
-                     writes, ``mail.smtp`` or ``mail.file`` carries it; ``mail.meaning`` tells
-                     how it fared
+``mail.delivery``    takes the mail from the outbox; ``mail_domain`` says whether it can arrive,
+                     ``mail.draft`` has what ``mail.compose`` writes, ``mail.smtp`` or
+                     ``mail.file`` carries it; ``mail.meaning`` tells how it fared
 ``portal.confirm``   the link in it: a page whose button delists, and another for "not me"
 ``proof``            what shows that the sender controls the address, by the ``resolver``
 ``hooks.deciding``   the policy and the operator's hooks say what they think of its press
