@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import functools
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -37,7 +39,18 @@ POLL_S: Final = 5.0  # for what another program queues; what this process queues
 PAUSE_AFTER_ERROR_S: Final = 1.0
 STOP_WITHIN_S: Final = 10.0  # what is not handed over by then is sent again after the next start
 
+# What a mail that is not to go takes before any other has shown how long that is, and at most:
+# whoever watches its status page learns nothing from its haste.
+WITHHELD_S: Final[dict[str, float]] = {"file": 0.0, "smtp": 0.5}
+WITHHELD_S_MAX: Final = 20.0
+
 ACTOR: Final = "mail"
+
+
+class _Withheld(enum.Enum):
+    """A mail that is not to go, and that must look like one that went."""
+
+    WITHHELD = enum.auto()
 
 
 async def _any_domain(_: str) -> bool:
@@ -68,6 +81,7 @@ class Delivery:
         self._now = now
         self._can_get_mail = can_get_mail
         self._pace = Pace(config.mail.per_minute)
+        self._usual_s = WITHHELD_S[config.mail.transport]
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._in_flight: dict[int, asyncio.Task[None]] = {}
@@ -139,7 +153,13 @@ class Delivery:
             return
         if prepared is None:
             return
+        if isinstance(prepared, _Withheld):
+            await self._withhold(mail)
+            return
+        began = time.monotonic()
         outcome = _discreet(await self._carry(prepared), request.mailbox)
+        if isinstance(outcome, Accepted):
+            self._usual_s = min(time.monotonic() - began, WITHHELD_S_MAX)
         self._report(mail, outcome)
         while True:
             try:
@@ -153,6 +173,24 @@ class Delivery:
             else:
                 return
 
+    async def _withhold(self, mail: Mail) -> None:
+        """Settles what is not to go as if it had gone, and no sooner."""
+        await asyncio.sleep(self._usual_s)
+        try:
+            await self._truth.write(self._settle_withheld, mail)
+        except StoreError as error:
+            structlog.get_logger().error("mail_delayed", mail_id=mail.id, error=str(error))
+            await asyncio.sleep(PAUSE_AFTER_ERROR_S)
+
+    def _settle_withheld(self, database: Database, mail: Mail) -> None:
+        now = int(self._now())
+        if outbox.get(database, mail.id) != mail:
+            return  # settled meanwhile
+        outbox.settle(database, mail.id, "sent", self._carrier.unsent_reply(mail), now=now)
+        _move(database, mail, State.MAIL_SENT, now, "")
+        self._metrics.mails.labels("suppressed").inc()
+        structlog.get_logger().info("mail_suppressed", mail_id=mail.id, request_id=mail.request_id)
+
     async def _carry(self, prepared: Draft) -> Outcome:
         mail = prepared.mail
         try:
@@ -163,7 +201,7 @@ class Delivery:
             structlog.get_logger().exception("mail_crashed", mail_id=mail.id)
             return Deferred(Trouble.MISTAKE, operator_fault=True)
 
-    def _prepare(self, database: Database, mail: Mail, goes: bool) -> Draft | None:  # noqa: FBT001
+    def _prepare(self, database: Database, mail: Mail, goes: bool) -> Draft | _Withheld | None:  # noqa: FBT001
         """What the mail is composed of, its token kept; None where it is not to be sent now.
 
         `goes`: whether mail can get to its domain.
@@ -178,12 +216,7 @@ class Delivery:
             self._metrics.mails.labels("cancelled").inc()
             return None
         if not goes or requests.is_suppressed(database, mailbox_hash(request.mailbox_key)):
-            reply = self._carrier.unsent_reply(mail)
-            outbox.settle(database, mail.id, "sent", reply, now=now)
-            _move(database, mail, State.MAIL_SENT, now, "")
-            self._metrics.mails.labels("suppressed").inc()
-            structlog.get_logger().info("mail_suppressed", mail_id=mail.id, request_id=request.id)
-            return None
+            return _Withheld.WITHHELD
         return draft(database, self._config, mail, request, now)
 
     def _settle(self, database: Database, mail: Mail, request: Request, outcome: Outcome) -> None:

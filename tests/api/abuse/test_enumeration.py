@@ -14,6 +14,8 @@ from house import House
 from portal import Clock, Page, Portal
 from raw_connection import connect
 
+from api.mail.carrier import Envelope, Outcome
+from api.mail.file import FileCarrier
 from api.portal.delisting import mailbox_hash
 from dnsbl.store import requests
 from dnsbl.store.database import Database
@@ -98,6 +100,31 @@ async def test_a_mailbox_that_wants_no_mail_is_answered_in_the_same_time(
     assert ALIKE[0] < share_slower(quiet, other) < ALIKE[1], (
         statistics.median(quiet), statistics.median(other),
     )  # fmt: skip
+
+
+async def test_a_mail_that_is_withheld_takes_as_long_as_one_that_goes(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever watches the status page sees it leave no sooner than others do."""
+    await suppress(portal, QUIET)
+    carry = FileCarrier.carry
+
+    async def slowly(carrier: FileCarrier, envelope: Envelope) -> Outcome:
+        await asyncio.sleep(0.4)  # what a mail server takes
+        return await carry(carrier, envelope)
+
+    monkeypatch.setattr(FileCarrier, "carry", slowly)
+    took: list[float] = []
+    for number, mailbox in enumerate((OTHER, QUIET)):
+        address = f"203.0.113.{number + 1}"
+        await portal.add(address)
+        began = time.monotonic()
+        await portal.ask(address, mailbox)
+        await portal.delivered()
+        took.append(time.monotonic() - began)
+
+    assert took[1] > 0.4
+    assert took[1] < 3 * took[0]
 
 
 async def test_a_token_is_not_found_in_the_same_time_however_it_is_wrong(portal: Portal) -> None:
