@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dnsbl.config import LimitsConfig
+from dnsbl.network import parse, parse_address
 from dnsbl.store import requests
 from dnsbl.store.database import Database
 from dnsbl.store.requests import DAY_S, HOUR_S, NewRequest
@@ -24,10 +25,15 @@ class Reached:
 
 
 def reached(database: Database, limits: LimitsConfig, new: NewRequest) -> Reached | None:
-    """The limit that stands in the way of a new request the longest, or None."""
+    """The limit that stands in the way of a new request the longest, or None.
+
+    What others asked for an address is no limit to who asks from that very
+    address: a stranger's requests cannot shut its owner out.
+    """
     found: list[Reached] = []
+    from_itself = parse(new.client).covers(parse_address(new.address))
     pending = requests.pending_for(database, new.address, new.created_at)
-    if pending is not None:
+    if pending is not None and not from_itself:
         found.append(Reached("pending", 1, 0, pending.expires_at))
     counted = requests.counts(database, new)
     windows: tuple[tuple[Rule, requests.Shared, int, int, int], ...] = (
@@ -39,7 +45,7 @@ def reached(database: Database, limits: LimitsConfig, new: NewRequest) -> Reache
         ("address", "address", DAY_S, limits.address_per_day, counted.address_day),
     )
     for rule, shared, window_s, most, count in windows:
-        if count >= most:
+        if count >= most and not (rule == "address" and from_itself):
             again_at = requests.below_again_at(database, new, shared, most, window_s)
             found.append(Reached(rule, most, window_s, again_at))
     return max(found, key=lambda limit: limit.again_at, default=None)

@@ -147,6 +147,28 @@ async def test_two_hundred_at_once_for_one_mailbox_are_three(house: House, clock
         assert await people.accepted([tagged(number) for number in range(AT_ONCE)], AT_ONCE) == 3
 
 
+@pytest.mark.parametrize(
+    ("address", "owner"), [("198.18.0.9", "198.18.0.9"), ("2001:db8::9", "2001:db8::77")]
+)
+async def test_a_stranger_cannot_shut_an_owner_out(
+    house: House, clock: Clock, address: str, owner: str
+) -> None:
+    """Whatever others asked for an address, who asks from it is heard; by limits of its own."""
+    async with crowd(house, clock) as (portal, people):
+        await portal.add("2001:db8::/64")
+        for number in range(4):
+            await people.attempt(Attempt(everywhere(number), address, f"x@d{number}.example"))
+            await portal.sidecar.truth.write(end_pending)
+        other = await people.attempt(Attempt("192.0.2.1", address, "me@sender.example"))
+        assert other.status == 429
+        assert "hostmaster@bl.example" in other.text
+
+        mine = [Attempt(owner, address, f"me@d{number}.example") for number in range(9)]
+        statuses = [(await people.attempt(each)).status for each in mine]
+
+    assert statuses == [303] * 5 + [429] * 4
+
+
 async def test_dots_make_another_mailbox(house: House, clock: Clock) -> None:
     """Only some providers drop them: limits count m.e@ and me@ as two."""
     async with crowd(house, clock) as (_, people):
