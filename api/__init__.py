@@ -2,6 +2,7 @@
 
 A delisting's way, in order:
 
+``connections``      who comes gets a connection, and a deadline for whatever it is at
 ``app``              a request finds its page; ``client_address`` says who asks, ``origin``,
                      ``form`` and ``form_token`` whether its form is one of ours
 ``portal.lookup``    is the address listed, why, and what can be done about it; what a request
