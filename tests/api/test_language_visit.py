@@ -70,6 +70,7 @@ async def test_a_whole_visit_in_one_language(portal: Portal, tag: str) -> None:
     for page in (first, found, status, confirm, done, after, ended, policy):
         assert page.headers["Content-Language"] == tag
         assert english(page) == []
+    assert english(await portal.fetch("/")) != []  # the check itself can fail
     assert say("Delisted") in done.text
     assert say("Already delisted") in after.text
 
@@ -96,6 +97,44 @@ async def test_a_mail_has_the_language_of_its_request(portal: Portal, tag: str) 
         assert ENGLISH.findall(re.sub(r"<[^>]*>", " ", text)) == []
         assert say("Delist IP") in text
         assert language(tag).moment(portal.clock.at) in text
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+async def test_what_lies_off_the_usual_way_is_translated_too(portal: Portal, tag: str) -> None:
+    """What is not listed, never removed, reviewed, deferred, cancelled, or is no page at all."""
+    for network, category in (("203.0.113.1", "spam"), ("203.0.113.1", "hijacked"),
+                              ("203.0.113.2", "policy"), ("203.0.113.3", "hijacked")):  # fmt: skip
+        await portal.add(network, category, reason="x", expires_at=portal.clock.at + 86_400)
+    pages = [
+        await portal.fetch(path + f"lang={tag}")
+        for path in ("/?ip=192.0.2.1&", "/?ip=203.0.113.3&", "/?ip=203.0.113.1&", "/?ip=x&",
+                     "/?ip=127.0.0.2&", "/nowhere?", "/statistics?", "/operator/login?")
+    ]  # fmt: skip
+    for address in ("203.0.113.1", "203.0.113.2", "203.0.113.1"):
+        pages += await visit(portal, tag, address, "Delist IP")
+        portal.clock.at += 3600
+        await portal.add("203.0.113.1", reason="x", expires_at=portal.clock.at + 86_400)
+    await portal.add("203.0.113.9", reason="x", expires_at=portal.clock.at + 86_400)
+    pages += await visit(portal, tag, "203.0.113.9", "This was not me")
+
+    for page in pages:
+        assert page.headers["Content-Language"] == tag
+        assert english(page) == []
+    assert any(language(tag).gettext("Not yet") in page.text for page in pages)
+
+
+async def visit(portal: Portal, tag: str, address: str, button: str) -> list[Page]:
+    """A visit for an address, which ends with one of the two buttons; the pages that it met."""
+    for file in portal.house.config.data.outbox.glob("*.eml"):
+        file.unlink()
+    form = button_form(await portal.fetch(f"/?lang={tag}"), tag, "Submit")
+    asked = await portal.fetch(form.action, form.fields | {"ip": address, "email": SENDER})
+    await portal.delivered()
+    link = link_in_file(portal.house.config.data.outbox)
+    confirm = await portal.fetch(link)
+    press = button_form(confirm, tag, button)
+    done = await portal.fetch(link, press.fields)
+    return [confirm, done, await portal.fetch(link), await portal.fetch(asked.location)]
 
 
 async def test_the_visit_in_italian_reads_well(portal: Portal) -> None:
