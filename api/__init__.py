@@ -21,6 +21,8 @@ A delisting's way, in order:
 What waits for an operator is decided about at ``operator``, behind a login, and ``mail.decision``
 tells the sender.
 
+``watch`` sees in the journal what anybody changed, and ``hooks`` tells whom it concerns.
+
 ``expiry`` ends what has had its time, ``review`` what an operator has settled, ``pruning`` shortens
 the journal; ``rounds`` calls them each second. ``sidecar`` starts and stops all this in order,
 ``truth`` keeps the database off the event loop, ``pages`` renders the templates in the operator's

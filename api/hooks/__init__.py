@@ -5,6 +5,9 @@
                ``program``, ``plugin`` by the interface in ``spec``
 ``deciding``   the policy and all hooks asked about a delisting; ``question`` what each is
                asked, and what its answer means
+``notifying``  all that tells hooks what happened: ``fan_out`` makes deliveries of events,
+               ``delivery`` sends them by the ``schedule``, ``payload`` is what they say
+``trial``      a hook that decides is tried
 ``calls``      the threads in which their code runs that may never return
 
 A hook that decides is asked before a delisting, and its answer counts; one that is told learns
