@@ -43,6 +43,7 @@ class News:
     zone: str
     category: str
     reason: str = ""
+    request_id: int | None = None
 
     @property
     def key(self) -> Key:
@@ -132,7 +133,7 @@ def _tell(database: Database, news: News, is_wanted: IsWanted) -> None:
     if is_wanted(news.kind, news.zone, news.category):
         events.record(
             database, news.kind, news.subject, now=news.at, zone=news.zone,
-            category=news.category, reason=news.reason,
+            category=news.category, reason=news.reason, request_id=news.request_id,
         )  # fmt: skip
 
 
@@ -195,19 +196,25 @@ def _has_removals(rows: Collection[sqlite3.Row]) -> bool:
 
 def _news(row: sqlite3.Row, acts: _Acts | None) -> News:
     kind: EventKind
-    reason = row["reason"]
+    reason, request_id = row["reason"], None
     match row["kind"], row["op"]:
         case "listing", "added":
             kind = "listing.added"
         case "listing", _:
             assert acts is not None
-            expired = acts.take((row["zone"], row["network"], row["category"]))
-            kind, reason = ("listing.removed", "") if expired is None else expired
+            act = acts.take((row["zone"], row["network"], row["category"]))
+            kind, reason, request_id = act or ("listing.removed", "", None)
         case _, "added":
             kind = "exclusion.added"
         case _:
             kind = "exclusion.removed"
-    return News(row["at"], kind, row["network"], row["zone"], row["category"], reason)
+    return News(
+        row["at"], kind, row["network"], row["zone"], row["category"], reason, request_id
+    )  # fmt: skip
+
+
+# What the audit says of a removal: the event that it is, why, and on which request.
+_Act = tuple[EventKind, str, int | None]
 
 
 class _Acts:
@@ -219,20 +226,21 @@ class _Acts:
     """
 
     def __init__(self, database: Database, after_id: int, limit: int) -> None:
-        self._acts: dict[Key, deque[tuple[int, EventKind, str]]] = defaultdict(deque)
+        self._acts: dict[Key, deque[tuple[int, _Act]]] = defaultdict(deque)
         rows = database.rows(
-            "SELECT id, act, zone, network, category, note FROM audit "
+            "SELECT id, act, zone, network, category, note, request_id FROM audit "
             "WHERE id > ? AND act IN ('listing.expired', 'listing.removed') ORDER BY id LIMIT ?",
             after_id, _ACTS_FACTOR * limit,
         )  # fmt: skip
         for row in rows:
             key = (row["zone"], row["network"], row["category"])
-            self._acts[key].append((row["id"], row["act"], row["note"]))
+            act = (row["act"], row["note"], row["request_id"])
+            self._acts[key].append((row["id"], act))
 
-    def take(self, key: Key) -> tuple[EventKind, str] | None:
-        """What the next removal of a key was, and why; None where nobody said."""
+    def take(self, key: Key) -> _Act | None:
+        """What the next removal of a key was; None where nobody said."""
         acts = self._acts.get(key)
-        return acts.popleft()[1:] if acts else None
+        return acts.popleft()[1] if acts else None
 
     @property
     def first_left(self) -> int | None:

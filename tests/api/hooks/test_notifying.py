@@ -15,6 +15,7 @@ from portal import LISTED, SENDER, Clock, Portal
 from api.sidecar import Sidecar
 from dnsbl.store import deliveries, listings
 from dnsbl.store.database import Database
+from dnsbl.store.request_states import State
 
 PROGRAM = """\
 #!/bin/sh
@@ -64,6 +65,59 @@ async def test_a_request_and_its_listing_are_told(house: House, clock: Clock) ->
     ]  # fmt: skip
     assert sent["data"]["mailbox"] == SENDER
     assert sent["data"]["address"] == LISTED
+
+
+async def test_a_delisting_and_a_relapse_are_told(house: House, clock: Clock) -> None:
+    """Both with the request, which knows of the relapse as well."""
+    kept = hook(house, "crm")
+    async with Portal(house, clock) as portal:
+        await portal.add(LISTED)
+        await portal.press(await portal.link(LISTED))
+        await told(kept, "delist.completed")
+        removed = await told(kept, "listing.removed")
+        await told(kept, "exclusion.added")
+        await portal.add(LISTED)
+        relisted = await told(kept, "listing.relisted")
+        state = await portal.state()
+
+    assert removed["data"]["request_id"] == 1
+    assert relisted["data"]["request_id"] == 1
+    assert relisted["data"]["address"] == LISTED
+    assert state is State.RELISTED
+    assert sorted({message["type"] for message in messages(kept)}) == [
+        "delist.completed", "delist.confirmed", "delist.mail_sent", "delist.requested",
+        "exclusion.added", "exclusion.removed",
+        "listing.added", "listing.relisted", "listing.removed",
+    ]  # fmt: skip
+
+
+async def test_a_hook_that_came_to_decide_is_told_nothing(house: House, clock: Clock) -> None:
+    """What it was to be told before is tried by the schedule, and given up."""
+    kept = hook(house, "crm")
+    (house.folder / "keep").write_text("#!/bin/sh\nexit 75\n")
+    async with Portal(house, clock) as portal:
+        await portal.add(LISTED)
+
+        async def tried() -> bool:
+            found = await portal.sidecar.truth.read(deliveries.last_attempted, "crm")
+            return found is not None
+
+        await until(tried)
+    (house.folder / "keep").write_text(PROGRAM)
+    house.file.write_text(house.file.read_text().replace("notify", "decide"))
+    clock.at += 10
+    async with Portal(house, clock) as portal:
+
+        async def refused() -> bool:
+            found = await portal.sidecar.truth.read(deliveries.last_attempted, "crm")
+            return found is not None and found.attempts == 2
+
+        await until(refused)
+        last = await portal.sidecar.truth.read(deliveries.last_attempted, "crm")
+
+    assert last is not None
+    assert last.answer == "it decides, and is told nothing any more"
+    assert messages(kept) == []
 
 
 async def test_a_listing_that_has_its_time_is_told_as_expired(house: House, clock: Clock) -> None:
