@@ -27,6 +27,7 @@ KEY = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _REFRESH_QUEUED_S = 3
 _REFRESH_SENT_S = 15
 _REFRESH_SELDOM_S = 60
+_STILL = "still"  # in the query of who wants it to stay as it is (WCAG 2.2 §2.2.1)
 
 
 async def page(request: web.Request) -> web.Response:
@@ -43,6 +44,8 @@ async def page(request: web.Request) -> web.Response:
     state = asked.state
     if state in PENDING and asked.expires_at <= now:
         state = State.EXPIRED  # whatever the expiry has got to
+    refresh_s = _refresh_s(state, mail, now)
+    still = _STILL in request.query
     return services.pages.page(
         "status.html",
         {
@@ -52,13 +55,15 @@ async def page(request: web.Request) -> web.Response:
             "meaning": None if mail is None else meaning(mail),
             "findings": findings,
             "items": items,
-            "refresh_s": _refresh_s(state, mail, now),
+            "refresh_s": refresh_s,
+            "still": still,
             "sender": services.config.mail.sender,
             "asks_operator": asks_operator(findings),
             "transport": services.config.mail.transport,
             "ttl_s": max(zone.ttl_s for zone in services.config.zones),
         },
         language=choose(request, services.config, asked.language),
+        headers={"Refresh": str(refresh_s)} if refresh_s and not still else None,
     )
 
 

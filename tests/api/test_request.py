@@ -43,8 +43,21 @@ async def test_a_request_leads_to_a_status_page_of_its_own(
     events = {event["event"]: event for event in log}
     assert events["mail_written"]["file"].endswith("/data/outbox/20270115T080000Z-1.eml")
     assert "mail_sent" not in events
-    assert 'http-equiv="refresh"' in page.text
+    assert page.headers["Refresh"] == "15"
     assert page.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_status_page_looks_again_until_told_to_stay(portal: Portal) -> None:
+    """Who reads slowly, or by ear, may keep it as it is (WCAG 2.2 §2.2.1); in any language."""
+    path = await portal.asked()
+    page = await portal.fetch(f"{path}?lang=it")
+    still = await portal.fetch(f"{path}?still=1&lang=it")
+
+    assert page.headers["Refresh"]
+    assert 'href="?still=1&amp;lang=it"' in page.text
+    assert "Refresh" not in still.headers
+    assert 'href="?lang=it"' in still.text
+    assert "http-equiv" not in page.text + still.text
 
 
 @pytest.mark.parametrize("key", ["x" * 43, "x", "%22%3E%3Cscript%3E"])
