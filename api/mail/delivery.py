@@ -27,7 +27,7 @@ from api.pages import Pages
 from api.portal.delisting import mailbox_hash
 from api.truth import Truth
 from dnsbl.config import Config
-from dnsbl.store import outbox, requests
+from dnsbl.store import outbox, requests, suppressions
 from dnsbl.store.database import Database, StoreError
 from dnsbl.store.outbox import Mail
 from dnsbl.store.replies import discreet
@@ -215,7 +215,7 @@ class Delivery:
             outbox.cancel(database, request.id, now)
             self._metrics.mails.labels("cancelled").inc()
             return None
-        if not goes or requests.is_suppressed(database, mailbox_hash(request.mailbox_key)):
+        if not goes or suppressions.is_suppressed(database, mailbox_hash(request.mailbox_key)):
             return _Withheld.WITHHELD
         return draft(database, self._config, mail, request, now)
 

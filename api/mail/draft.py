@@ -16,7 +16,7 @@ from dnsbl.bounce_address import SECRET_NAME, bounce_address
 from dnsbl.config import Config
 from dnsbl.delist.findings import Finding, find
 from dnsbl.network import parse_address
-from dnsbl.store import keys, request_items, requests
+from dnsbl.store import delist_tokens, keys, request_items
 from dnsbl.store.database import Database
 from dnsbl.store.outbox import Mail
 from dnsbl.store.request_items import Item
@@ -48,7 +48,7 @@ def draft(database: Database, config: Config, mail: Mail, request: Request, now:
     asks = mail.kind == "confirm_mail"
     token = secrets.token_urlsafe(TOKEN_OCTETS)
     if asks:
-        requests.add_token(database, token_hash(token), request.id, request.expires_at)
+        delist_tokens.add(database, token_hash(token), request.id, request.expires_at)
     return Draft(
         mail=mail,
         request=request,

@@ -19,7 +19,7 @@ from dnsbl.delist.conclusion import conclude
 from dnsbl.delist.decision import Decision
 from dnsbl.delist.findings import Finding, find
 from dnsbl.network import parse_address
-from dnsbl.store import outbox, request_items, requests
+from dnsbl.store import delist_tokens, outbox, request_items, requests, suppressions
 from dnsbl.store.database import Database
 from dnsbl.store.request_items import Item
 from dnsbl.store.request_states import State
@@ -80,7 +80,7 @@ def token_hash(token: str) -> bytes:
 
 def look(database: Database, config: Config, token: bytes, now: int) -> Looked:
     """What the SHA-256 of a token opens. Changes nothing."""
-    found = requests.find_token(database, token)
+    found = delist_tokens.find(database, token)
     if found is None:
         return Looked(Standing.UNKNOWN, None, ())
     request = found.request
@@ -120,7 +120,7 @@ def confirm(
         return Pressed(looked.standing, request, (), looked.findings, looked.items)
     if not {(item.zone.origin, item.category.name) for item in looked.findings} <= set(decisions):
         return Pressed(Standing.OPEN, request, (), looked.findings, looked.items, undecided=True)
-    requests.use_tokens(database, request.id, now)
+    delist_tokens.use_all(database, request.id, now)
     if request.state in _FIRST_STATES:
         _settle_mail(database, request.id, now)
         requests.move(database, request.id, State.CONFIRMED, actor=ACTOR, now=now)
@@ -128,7 +128,7 @@ def confirm(
     if any(item.until is not None for item in concluded.items):
         # The link that was pressed stays good for what has to wait; others of its request do not.
         latest = max(item.until for item in concluded.items if item.until is not None)
-        requests.keep_token(database, token, latest + requests.COOLDOWN_OPEN_S)
+        delist_tokens.keep(database, token, latest + requests.COOLDOWN_OPEN_S)
     return Pressed(
         Standing.OPEN, concluded.request, concluded.delisted, concluded.remaining, concluded.items
     )
@@ -140,8 +140,8 @@ def cancel(database: Database, config: Config, token: bytes, now: int) -> Presse
     request = looked.request
     if request is None or looked.standing not in (Standing.OPEN, Standing.WAITING):
         return Pressed(looked.standing, request, (), looked.findings, looked.items)
-    requests.use_tokens(database, request.id, now)
-    requests.suppress(database, mailbox_hash(request.mailbox_key), request.id, now)
+    delist_tokens.use_all(database, request.id, now)
+    suppressions.suppress(database, mailbox_hash(request.mailbox_key), request.id, now)
     outbox.cancel(database, request.id, now)
     requests.move(database, request.id, State.CANCELLED, actor=ACTOR, now=now)
     return Pressed(Standing.OPEN, requests.get(database, request.id), (), looked.findings)

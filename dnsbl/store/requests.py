@@ -1,4 +1,4 @@
-"""Delist requests: their rows, their tokens, and what limits them.
+"""Delist requests: their rows, and what limits them.
 
 Each function that changes a state writes its audit line, and the event for
 hooks, in the same transaction. Whatever counts against a limit is counted from these rows, so a
@@ -288,70 +288,6 @@ def in_states(database: Database) -> dict[State, int]:
         for row in database.rows("SELECT state, count(*) AS n FROM delist_requests GROUP BY state")
     }
     return {state: found.get(str(state), 0) for state in State}
-
-
-def add_token(database: Database, token_hash: bytes, request_id: int, expires_at: int) -> None:
-    """Keeps the SHA-256 of a token that a mail is about to carry."""
-    database.change(
-        "INSERT INTO delist_tokens (token_hash, request_id, expires_at) VALUES (?, ?, ?)",
-        token_hash, request_id, expires_at,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class TokenState:
-    """What is known of a token: its request, and whether it still opens anything."""
-
-    request: Request
-    expires_at: int
-    used_at: int | None
-
-
-def find_token(database: Database, token_hash: bytes) -> TokenState | None:
-    """A token by its SHA-256, used or not, in time or not."""
-    row = database.row(
-        "SELECT request_id, expires_at AS token_expires_at, used_at FROM delist_tokens "
-        "WHERE token_hash = ?",
-        token_hash,
-    )
-    if row is None:
-        return None
-    request = get(database, int(row["request_id"]))
-    if request is None:  # other clients of the database need not heed the foreign key
-        return None
-    return TokenState(request, int(row["token_expires_at"]), row["used_at"])
-
-
-def use_tokens(database: Database, request_id: int, now: int) -> None:
-    """Voids all tokens of a request: any use of one is the use of all."""
-    database.change(
-        "UPDATE delist_tokens SET used_at = ? WHERE request_id = ? AND used_at IS NULL",
-        now, request_id,
-    )  # fmt: skip
-
-
-def keep_token(database: Database, token_hash: bytes, expires_at: int) -> None:
-    """A link that was pressed works again, until a time: its button has to wait for a cooldown."""
-    database.change(
-        "UPDATE delist_tokens SET used_at = NULL, expires_at = ? WHERE token_hash = ?",
-        expires_at, token_hash,
-    )  # fmt: skip
-
-
-def suppress(database: Database, mailbox_hash: bytes, request_id: int, now: int) -> None:
-    """No further mail to a mailbox whose owner asked for none."""
-    database.change(
-        "INSERT INTO suppressions (mailbox_hash, request_id, at) VALUES (?, ?, ?) "
-        "ON CONFLICT (mailbox_hash) DO NOTHING",
-        mailbox_hash, request_id, now,
-    )  # fmt: skip
-
-
-def is_suppressed(database: Database, mailbox_hash: bytes) -> bool:
-    """Whether a mailbox wants no mail from here."""
-    return (
-        database.row("SELECT 1 FROM suppressions WHERE mailbox_hash = ?", mailbox_hash) is not None
-    )
 
 
 def of_address(database: Database, address: str, limit: int) -> list[Request]:

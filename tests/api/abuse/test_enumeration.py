@@ -17,7 +17,7 @@ from raw_connection import connect
 from api.mail.carrier import Envelope, Outcome
 from api.mail.file import FileCarrier
 from api.portal.delisting import mailbox_hash
-from dnsbl.store import requests
+from dnsbl.store import suppressions
 from dnsbl.store.database import Database
 
 QUIET = "petra@sender.example"  # wants no mail of ours any more
@@ -43,7 +43,7 @@ async def suppress(portal: Portal, mailbox: str) -> None:
     link = await portal.link("203.0.113.99", mailbox)
     page = await portal.press(link, "This was not me")
     assert page.status == 200
-    assert await portal.sidecar.truth.read(requests.is_suppressed, mailbox_hash(mailbox))
+    assert await portal.sidecar.truth.read(suppressions.is_suppressed, mailbox_hash(mailbox))
 
 
 def alike(page: Page, address: str) -> str:

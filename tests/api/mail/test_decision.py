@@ -22,7 +22,7 @@ from dnsbl.config import Config
 from dnsbl.delist import ruling
 from dnsbl.delist.decision import Decision, Outcome
 from dnsbl.delist.ruling import Ruling
-from dnsbl.store import outbox, request_items, requests
+from dnsbl.store import outbox, request_items, requests, suppressions
 from dnsbl.store.database import Database
 from dnsbl.store.outbox import Mail
 from dnsbl.store.request_items import Item
@@ -227,7 +227,7 @@ async def test_a_ruling_of_the_command_line_is_delivered(portal: Portal) -> None
 
 async def test_a_mailbox_that_wants_no_mail_gets_none(portal: Portal) -> None:
     """Though it confirmed a request once."""
-    await portal.sidecar.truth.write(requests.suppress, mailbox_hash(MAILBOX), 1, START)
+    await portal.sidecar.truth.write(suppressions.suppress, mailbox_hash(MAILBOX), 1, START)
 
     assert await delivered(portal, APPROVED) == []
     assert await portal.state() is State.DELISTED

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dnsbl.network import parse
-from dnsbl.store import audit, outbox, requests
+from dnsbl.store import audit, delist_tokens, outbox, requests, suppressions
 from dnsbl.store.database import Database, InvalidRowError
 from dnsbl.store.overdue import is_anything_overdue
 from dnsbl.store.request_states import PENDING, TRANSITIONS, State
@@ -257,13 +257,13 @@ def test_tokens_are_found_by_their_hash(database: Database) -> None:
     """Used or not, in time or not: what to say of it is the caller's."""
     request_id = requests.create(database, new())
     token, other = b"t" * 32, b"o" * 32
-    requests.add_token(database, token, request_id, NOW + 5)
-    state = requests.find_token(database, token)
+    delist_tokens.add(database, token, request_id, NOW + 5)
+    state = delist_tokens.find(database, token)
 
     assert state is not None
     assert state.request == requests.get(database, request_id)
     assert (state.expires_at, state.used_at) == (NOW + 5, None)
-    assert requests.find_token(database, other) is None
+    assert delist_tokens.find(database, other) is None
 
 
 def test_any_use_of_a_token_voids_all_of_its_request(database: Database) -> None:
@@ -271,10 +271,10 @@ def test_any_use_of_a_token_voids_all_of_its_request(database: Database) -> None
     ids = [requests.create(database, new(number)) for number in range(2)]
     tokens = [bytes([number]) * 32 for number in range(3)]
     for token, request_id in zip(tokens, [ids[0], ids[0], ids[1]], strict=True):
-        requests.add_token(database, token, request_id, NOW + 5)
-    requests.use_tokens(database, ids[0], NOW + 1)
-    requests.use_tokens(database, ids[0], NOW + 2)
-    states = [requests.find_token(database, token) for token in tokens]
+        delist_tokens.add(database, token, request_id, NOW + 5)
+    delist_tokens.use_all(database, ids[0], NOW + 1)
+    delist_tokens.use_all(database, ids[0], NOW + 2)
+    states = [delist_tokens.find(database, token) for token in tokens]
 
     assert [state and state.used_at for state in states] == [NOW + 1, NOW + 1, None]
 
@@ -282,22 +282,22 @@ def test_any_use_of_a_token_voids_all_of_its_request(database: Database) -> None
 def test_a_token_is_a_hash_of_a_request_that_is_there(database: Database) -> None:
     """Anything else is refused; the same token twice as well."""
     request_id = requests.create(database, new())
-    requests.add_token(database, bytes(32), request_id, NOW)
+    delist_tokens.add(database, bytes(32), request_id, NOW)
     for token, owner in ((bytes(31), request_id), (b"x" * 32, 99), (bytes(32), request_id)):
         with pytest.raises(InvalidRowError):
-            requests.add_token(database, token, owner, NOW)
+            delist_tokens.add(database, token, owner, NOW)
 
 
 def test_a_token_whose_request_is_gone_is_none(database: Database) -> None:
     """Other clients may delete requests without their tokens; ours take those with them."""
     ids = [requests.create(database, new(number)) for number in range(2)]
     for number, request_id in enumerate(ids):
-        requests.add_token(database, bytes([number]) * 32, request_id, NOW)
+        delist_tokens.add(database, bytes([number]) * 32, request_id, NOW)
     with closing(sqlite3.connect(database.path, isolation_level=None)) as shell:
         shell.execute("DELETE FROM delist_requests WHERE id = ?", [ids[0]])
     database.change("DELETE FROM delist_requests WHERE id = ?", ids[1])
 
-    assert requests.find_token(database, bytes(32)) is None
+    assert delist_tokens.find(database, bytes(32)) is None
     assert len(database.rows("SELECT * FROM delist_tokens")) == 1
 
 
@@ -333,12 +333,12 @@ def test_a_suppressed_mailbox_stays_suppressed(database: Database) -> None:
     """Said once or twice, it holds, and for that mailbox alone."""
     request_id = requests.create(database, new())
     mine, yours = b"m" * 32, b"y" * 32
-    assert not requests.is_suppressed(database, mine)
-    requests.suppress(database, mine, request_id, NOW)
-    requests.suppress(database, mine, request_id, NOW + 1)
+    assert not suppressions.is_suppressed(database, mine)
+    suppressions.suppress(database, mine, request_id, NOW)
+    suppressions.suppress(database, mine, request_id, NOW + 1)
 
-    assert requests.is_suppressed(database, mine)
-    assert not requests.is_suppressed(database, yours)
+    assert suppressions.is_suppressed(database, mine)
+    assert not suppressions.is_suppressed(database, yours)
     assert [row["at"] for row in database.rows("SELECT at FROM suppressions")] == [NOW]
 
 
