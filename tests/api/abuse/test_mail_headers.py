@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import html
 import re
 import unicodedata
 from dataclasses import replace
@@ -21,13 +22,16 @@ from raw_connection import connect
 
 from api import mailbox
 from api.mail.compose import compose
+from api.mail.decision import compose_decision
 from api.pages import Pages
 from dnsbl.config import Config
 from dnsbl.config.language import LANGUAGES
+from dnsbl.delist.decision import OPERATOR
 from dnsbl.delist.findings import Finding
 from dnsbl.network import parse
 from dnsbl.store.listings import Listing
 from dnsbl.store.outbox import Mail
+from dnsbl.store.request_items import Item, ItemOutcome
 from dnsbl.store.request_states import State
 from dnsbl.store.requests import Request
 
@@ -86,12 +90,12 @@ def check(message: bytes, link: str, to: str) -> None:
         part = mail.get_body((kind,))
         assert part is not None
         assert not part.defects
-        content = part.get_content()
+        content = html.unescape(part.get_content()) if kind == "html" else part.get_content()
         assert content.count("://") == content.count(link) == times
         assert {unicodedata.category(char) for char in content} & {"Cc", "Cf", "Zl", "Zp"} <= {"Cc"}
         assert {char for char in content if unicodedata.category(char) == "Cc"} <= {"\r", "\n"}
-    html = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
-    assert len(re.findall(r"<a\b", html)) == 1
+    page = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert len(re.findall(r"<a\b", page)) == 1
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
@@ -124,6 +128,26 @@ def test_what_operators_and_feeds_write_stays_a_line_of_text(
     message = compose(config, pages, mail, request, [finding], TOKEN, START)
 
     check(message, f"{config.portal.public_url}/confirm/{TOKEN}", to)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(reason=HOSTILE, contact=HOSTILE, language=st.sampled_from(LANGUAGES), kept=st.booleans())
+def test_what_an_operator_answers_stays_a_line_of_text(
+    config: Config, pages: Pages, reason: str, contact: str, language: str, *, kept: bool
+) -> None:
+    """The mail of a decision: its reason is text, its one link is the look-up page."""
+    config = replace(config, portal=replace(config.portal, contact=contact))
+    outcome = ItemOutcome.REFUSED if kept else ItemOutcome.DELISTED
+    item = Item(1, "bl.example", "spam", f"{LISTED}/32", outcome, OPERATOR, reason, "", None, START)
+    request = Request(
+        1, LISTED, SENDER, SENDER, "198.51.100.7/32", language, State.DELISTED, "", START, START,
+        START + 86_400, None, None,
+    )  # fmt: skip
+    mail = Mail(1, "decision_mail", 1, "<abc@bl.example>", "queued", 0, START, "", START, None)
+
+    message = compose_decision(config, pages, mail, request, [item], START)
+
+    check(message, f"{config.portal.public_url}/?ip={LISTED}&lang={language}", SENDER)
 
 
 @pytest.mark.parametrize("piece", PIECES)
