@@ -58,14 +58,14 @@ _HEADERS: Final = {
 }
 
 
-def answers(*statuses: int) -> dict[str, Any]:
-    """Pages with the headers that every answer has; of a redirect, where it leads."""
+def answers(*statuses: int, place: str = "") -> dict[str, Any]:
+    """Pages with the headers that every answer has; of a redirect, the pattern of its place."""
     described: dict[str, Any] = {}
     for status in statuses:
         described[str(status)] = {"description": "a page", "headers": dict(_HEADERS)}
         if status == 303:
-            place = {"type": "string", "pattern": "^/status/[A-Za-z0-9_-]{43}$"}
-            described["303"]["headers"]["Location"] = {"required": True, "schema": place}
+            schema = {"type": "string", "pattern": place}
+            described["303"]["headers"]["Location"] = {"required": True, "schema": schema}
         else:
             described[str(status)]["content"] = {"text/html": {"schema": {"type": "string"}}}
     return described
@@ -95,6 +95,8 @@ def asked(name: str, place: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 _ADDRESS: Final = {"anyOf": [{"enum": [*LISTED, "2001:db8::1", "192.0.2.1"]}, {"type": "string"}]}
 _MAILBOX: Final = {"anyOf": [{"enum": [MAILBOX, "me+tag@a.example"]}, {"type": "string"}]}
+LOGIN: Final = r"^/operator/login(\?.*)?$"
+NUMBER: Final = asked("request_id", "path", {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"})
 DESCRIPTION: Final = {
     "openapi": "3.1.0",
     "info": {"title": "The delist portal's forms", "version": "1"},
@@ -110,7 +112,18 @@ DESCRIPTION: Final = {
             },
             "post": {
                 "requestBody": fields(form_token=FORM_TOKEN, email=_MAILBOX, ip=_ADDRESS),
-                "responses": answers(200, 303, 400, 403, 409, 413, 415, 422, 429),
+                "responses": answers(
+                    200,
+                    303,
+                    400,
+                    403,
+                    409,
+                    413,
+                    415,
+                    422,
+                    429,
+                    place="^/status/[A-Za-z0-9_-]{43}$",
+                ),
             },
         },
         "/confirm/{token}": {
@@ -128,6 +141,32 @@ DESCRIPTION: Final = {
         },
         "/status/{key}": {
             "get": {"parameters": [asked("key", "path", KEY)], "responses": answers(200, 404)}
+        },
+        "/operator/login": {
+            "get": {
+                "parameters": [asked("request", "query", {"type": "string"})],
+                "responses": answers(200),
+            },
+            "post": {
+                "requestBody": fields(form_token=FORM_TOKEN, token={"type": "string"}),
+                "responses": answers(400, 403, 413, 415, 429),
+            },
+        },
+        "/operator/requests": {
+            "get": {
+                "parameters": [asked("dnsbl_operator", "cookie", {"type": "string"})],
+                "responses": answers(303, place=LOGIN),
+            }
+        },
+        "/operator/requests/{request_id}": {
+            "get": {"parameters": [NUMBER], "responses": answers(303, 404, place=LOGIN)}
+        },
+        "/operator/requests/{request_id}/approve": {
+            "post": {
+                "parameters": [NUMBER],
+                "requestBody": fields(form_token=FORM_TOKEN, reason={"type": "string"}),
+                "responses": answers(400, 403, 404, 413, 415),
+            }
         },
         "/policy": {"get": {"responses": answers(200)}},
         "/statistics": {"get": {"responses": answers(200)}},
