@@ -48,12 +48,17 @@ class Charted:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What is told of a zone, or of all where `origin` is "": by day, the newest first."""
+    """What is told of a zone, or of all where `origin` is "": by day, the newest first.
+
+    ``entries`` says how many a zone has at this moment; empty where that is told already, or
+    unknown.
+    """
 
     origin: str
     charts: tuple[Charted, ...]
     days: tuple[tuple[int, Day], ...]  # with the Unix time that each begins at
     total: Day
+    entries: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +151,11 @@ def show(reading: Reading, zones: Sequence[str], language: Language) -> Shown:
     busiest = sorted(zones, key=lambda zone: (-_changes(totals[zone]), zone))[:CHARTED_ZONES_MAX]
     alone = len(zones) == 1
     sections = [] if alone else [_section("", _together(figures, zones), figures, language)]
-    sections += [
-        _section(zone, figures.zones.get(zone, {}), figures, language)
-        for zone in zones
-        if zone in busiest
-    ]
+    for zone in zones:
+        if zone in busiest:
+            entries = "" if alone else _entries(reading, zone, language)
+            days = figures.zones.get(zone, {})
+            sections.append(_section(zone, days, figures, language, entries))
     delisted = sum(total.delisted for total in totals.values())
     return Shown(
         tiles=_tiles(reading, zones, delisted, language),
@@ -181,11 +186,20 @@ def _tiles(
     return tuple((value, language.say(sentence)) for value, sentence in tiles)
 
 
+def _entries(reading: Reading, zone: str, language: Language) -> str:
+    if zone not in reading.entries:
+        return ""
+    count = reading.entries[zone]
+    return language.say(Sentence("Entries at this moment: %(count)s", count=count))
+
+
 def _span(delay: Delay, language: Language) -> str:
     return language.span(max(1, delay.median_s))
 
 
-def _section(origin: str, days: Mapping[int, Day], figures: Figures, language: Language) -> Section:
+def _section(
+    origin: str, days: Mapping[int, Day], figures: Figures, language: Language, entries: str = ""
+) -> Section:
     shown = [
         (day * DAY_S, days.get(day, Day()))
         for day in range(figures.first_day, figures.last_day + 1)
@@ -201,6 +215,7 @@ def _section(origin: str, days: Mapping[int, Day], figures: Figures, language: L
         ),
         days=tuple(reversed(shown)),
         total=_sum(days.values()),
+        entries=entries,
     )
 
 

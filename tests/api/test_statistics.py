@@ -168,6 +168,21 @@ def test_one_zone_has_one_section_and_several_one_more() -> None:
     assert several.tiles[0][0] == "11"
 
 
+def test_entries_of_each_of_several_zones_are_told() -> None:
+    """Beside their sum; of a single one the sum says it, and of an unknown one nothing does."""
+    zones = ["a.example", "b.example"]
+    both = show(reading({}, a=1000, b=2), zones, ENGLISH)
+    one = show(reading({}, a=1000), zones, ENGLISH)
+    alone = show(reading({}, a=1000), zones[:1], ENGLISH)
+    said = "Entries at this moment: "
+
+    assert [section.entries for section in both.sections] == ["", f"{said}1,000", f"{said}2"]
+    assert both.tiles[0][0] == "1,002"
+    assert [section.entries for section in one.sections] == ["", f"{said}1,000", ""]
+    assert len(one.tiles) == 1
+    assert [section.entries for section in alone.sections] == [""]
+
+
 def test_zones_that_are_not_served_are_not_told() -> None:
     """The database may know more than the configuration; it is nobody's business."""
     days = {"a.example": {TODAY: Day(1)}, "secret.example": {TODAY: Day(1000)}}
