@@ -17,7 +17,7 @@ from api.truth import Truth
 from dnsbl.config import HookConfig
 from dnsbl.store import news
 
-BATCH_ROWS: Final = 500  # of the journal: a transaction takes some milliseconds
+BATCH_ROWS: Final = 250  # of the journal: a transaction takes some milliseconds
 
 
 class Watch:
