@@ -6,7 +6,7 @@ import statistics as reference
 from collections import Counter
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dnsbl.store import statistics
@@ -77,6 +77,8 @@ def test_nothing_happened(database: Database) -> None:
     assert (figures.since_request, figures.since_confirmed) == (None, None)
 
 
+@example([], [(BEGIN - 1, "a.example"), (BEGIN, "a.example")])
+@example([], [((LAST + 1) * DAY_S - 1, "b.example"), ((LAST + 1) * DAY_S, "b.example")])
 @given(COUNTS, st.lists(st.tuples(st.integers(BEGIN - DAY_S, (LAST + 2) * DAY_S), ZONES)))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_days_add_up(
@@ -109,6 +111,7 @@ def test_days_add_up(
     }
 
 
+@example([Delisted(BEGIN - 5, 2, [4, 5]), Delisted((LAST + 1) * DAY_S - 9, 2, [8, 9])])
 @given(REQUESTS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_delays_are_medians(database: Database, made: list[Delisted]) -> None:
