@@ -23,7 +23,7 @@ from api import connections
 
 FUZZ_S: Final = float(os.environ.get("DNSBL_FUZZ_S", "4"))
 SEED: Final = int(os.environ.get("DNSBL_FUZZ_SEED", "7"))
-AT_ONCE: Final = 16
+AT_ONCE: Final = 48
 
 MARK: Final = b"mk7z"
 RAW_MARK: Final = MARK + b"<\"'>"
@@ -44,7 +44,8 @@ PIECES: Final = (
     b"-1", b"0", b"99999999999999999999", b"a" * 9000, b"A: b\r\n" * 70, b"{{7*7}}", b"${x}",
     b"Transfer-Encoding: chunked\r\n", b"Content-Length: 5\r\n", b"Content-Length: +5\r\n",
     b"Content-Length: 0x5\r\n", b"Transfer-Encoding: identity, chunked\r\n", b"Host: y\r\n",
-    b"Transfer-Encoding : chunked\r\n", b"Expect: 100-continue\r\n", b"Expect: " + MARK + b"\r\n",
+    b"Transfer-Encoding : chunked\r\n", b"Expect: 100-continue\r\n",
+    b"Expect: " + RAW_MARK + b"\r\n",
     b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n", b"Connection: close\r\n",
     b"X-Forwarded-For: \xff, 1.2.3.4\r\n", b"Accept-Language: \xff,,;q=\r\n",
     b"Range: bytes=9-1\r\n",
