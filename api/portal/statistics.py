@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,8 @@ from dnsbl.store.statistics import DAY_S, Day, Delay, Figures
 DAYS: Final = 30
 KEPT_S: Final = 60.0  # how long what was read is good for
 CHARTED_ZONES_MAX: Final = 12  # the busiest; a page has an end
+
+_UNITS_S: Final = (DAY_S, 3600, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,9 @@ def _entries(reading: Reading, zone: str, language: Language) -> str:
 
 
 def _span(delay: Delay, language: Language) -> str:
-    return language.span(max(1, delay.median_s))
+    """The median in its largest unit, rounded up: what is said is never too short."""
+    unit_s = next((unit for unit in _UNITS_S if delay.median_s >= unit), 1)
+    return language.span(max(1, math.ceil(delay.median_s / unit_s) * unit_s))
 
 
 def _section(
