@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -24,6 +25,8 @@ from dnsbl.network import Network, parse, parse_address
 WITHIN_S: Final = 3.0
 NAMES_MAX: Final = 10  # reverse names, of which some addresses have thousands
 EXCHANGERS_MAX: Final = 10
+TOLD_MAX: Final = 6  # domains that a page names
+TOLD_CHARS_MAX: Final = 800  # so that a note of the request holds them
 
 ANY_MAILBOX: Final = 0
 OF_DOMAIN: Final = 1
@@ -60,7 +63,7 @@ def _asks(case: Case, config: Config) -> bool:
 async def prove(
     address: Network, mailbox: str, client: Network, resolver: Resolver | None
 ) -> Proof:
-    """The highest level that the mailbox and the client reach, and the address's domains.
+    """The highest level that the mailbox and the client reach, and domains of the address.
 
     ``mailbox`` is as a request keeps it, "" where nobody has asked yet;
     ``client`` an IPv4 address or an IPv6 /64. Takes WITHIN_S at most: what is not
@@ -86,7 +89,7 @@ async def prove(
         level = OF_DOMAIN
     else:
         level = ANY_MAILBOX
-    return Proof(level, domains)
+    return Proof(level, _told(domains))
 
 
 async def _confirm_names(address: Network, resolver: Resolver, found: _Found) -> None:
@@ -149,6 +152,14 @@ def _domains(names: Iterable[str]) -> tuple[str, ...]:
         if registered is not None:
             domains.add(registered)
     return tuple(sorted(domains, key=lambda domain: (domain.count("."), domain)))
+
+
+def _told(domains: Sequence[str]) -> tuple[str, ...]:
+    """As many of them as a page names."""
+    ends = itertools.accumulate(len(domain) + 1 for domain in domains[:TOLD_MAX])
+    return tuple(
+        domain for domain, end in zip(domains, ends, strict=False) if end <= TOLD_CHARS_MAX
+    )
 
 
 @functools.cache

@@ -16,7 +16,9 @@ from api.proof import prove, proven
 from api.resolver import Resolver
 from dnsbl.config import ResolverConfig
 from dnsbl.delist.case import Case, Proof
+from dnsbl.delist.policy import Shortfall
 from dnsbl.network import parse
+from dnsbl.store.request_items import LINE_CHARS_MAX
 
 ADDRESS = "203.0.113.7"
 REVERSE = "7.113.0.203.in-addr.arpa"
@@ -214,6 +216,28 @@ async def test_ten_reverse_names_are_looked_at(script: Script, resolver: Resolve
     assert await level(resolver, "abuse@d0009.example", "203.0.113.9") == 2
     assert await level(resolver, "abuse@d0010.example", "203.0.113.9") == 0
     assert len({name for name, kind, _ in script.asked if kind == "A"} & set(names)) == 10
+
+
+async def test_few_domains_are_told(script: Script, resolver: Resolver) -> None:
+    """Six, and none cut short: the note of a decision holds the longest names whole too."""
+    names = [".".join([f"{number:a>60}"] * 3) + ".example" for number in range(10)]
+    reverse = "9.113.0.203.in-addr.arpa"
+    script.say(
+        records(
+            REVERSE.replace("7", "8", 1), "PTR", *(f"h.d{number}.example." for number in range(9))
+        ),
+        *(records(f"h.d{number}.example", "A", "203.0.113.8") for number in range(9)),
+        records(reverse, "PTR", *(f"{name}." for name in names)),
+        *(records(name, "A", "203.0.113.9") for name in names),
+    )
+
+    short = await prove(parse("203.0.113.8"), "", parse(ELSEWHERE), resolver)
+    long = await prove(parse("203.0.113.9"), "", parse(ELSEWHERE), resolver)
+    note = Shortfall(0, 1, long.domains).note
+    assert short.domains == tuple(f"d{number}.example" for number in range(6))
+    assert 3 <= len(long.domains) <= 6
+    assert len(note) <= LINE_CHARS_MAX
+    assert Shortfall.read(note) == Shortfall(0, 1, long.domains)
 
 
 @pytest.mark.parametrize("rcode", [dns.rcode.SERVFAIL, dns.rcode.REFUSED])
