@@ -43,8 +43,8 @@ class Case:
     ``network`` is the listing's; ``exact``: it is of this very address.
     ``evidence_at`` is when it was listed, or brought up to date by anybody but
     an import. ``delistings`` are the times of earlier ones of the address there,
-    the newest first, of the last 90 days. ``confirmed_at`` is when the button was
-    pressed first: ``now``, if this is the first press.
+    the newest first, of the 90 days before ``confirmed_at`` and since: that is
+    when the button was pressed first, ``now`` if this is the first press.
     """
 
     request_id: int
@@ -80,6 +80,7 @@ def cases(
     """A case for each finding of a request's address."""
     address = parse_address(request.address)
     seen = _seen_again(database, address)
+    confirmed_at = request.confirmed_at or now
     made: list[Case] = []
     for finding in findings:
         listing = finding.listing
@@ -101,10 +102,15 @@ def cases(
                 expires_at=listing.expires_at,
                 evidence_at=max(listing.listed_at, seen.get((zone, network, category), 0)),
                 delistings=delistings.times(
-                    database, zone, address, category, now - RELAPSE_WITHIN_S, DELISTINGS_MAX
+                    database,
+                    zone,
+                    address,
+                    category,
+                    confirmed_at - RELAPSE_WITHIN_S,
+                    DELISTINGS_MAX,
                 ),
                 asked_at=request.created_at,
-                confirmed_at=request.confirmed_at or now,
+                confirmed_at=confirmed_at,
                 proven=proof.level,
                 proof_domains=proof.domains,
                 now=now,

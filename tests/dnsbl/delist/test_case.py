@@ -14,6 +14,7 @@ from dnsbl.store import audit, delistings, listings, requests
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.listings import Listing
+from dnsbl.store.request_states import State
 from dnsbl.store.requests import NewRequest
 
 NOW = 1_800_000_000
@@ -63,6 +64,17 @@ def test_delistings_of_90_days_are_told(listed: Database, house: House) -> None:
         )
 
     assert case(listed, house).delistings == (NOW - 2 * DAY_S, NOW - 60 * DAY_S)
+
+
+def test_what_counted_at_the_first_press_counts_at_the_next(listed: Database, house: House) -> None:
+    """Whoever waits does not see the earlier ones vanish meanwhile."""
+    for state in (State.MAIL_QUEUED, State.MAIL_SENT, State.CONFIRMED):
+        requests.move(listed, 1, state, actor="portal", now=NOW - 5 * DAY_S)
+    at = NOW - 94 * DAY_S
+    delistings.record(listed, "bl.example", parse(ADDRESS), "spam", now=at, request_id=1)
+
+    made = case(listed, house)
+    assert (made.confirmed_at, made.delistings) == (NOW - 5 * DAY_S, (at,))
 
 
 def test_what_a_feed_brings_again_is_no_evidence(listed: Database, house: House) -> None:
