@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import jinja2
 import pytest
-from babel.messages.catalog import Message
+from babel.messages.catalog import Catalog, Message
 from jinja2 import nodes
 
 from api.catalogue import LOCALE_FOLDER, read
+from api.extraction import extract
 from api.pages import TEMPLATE_FOLDER
 from dnsbl.config.language import LANGUAGES
 
@@ -19,6 +20,12 @@ TRANSLATED = [tag for tag in LANGUAGES if tag != "en"]
 PLACE = re.compile(r"%\(\w+\)s|%%|%")
 TAG = re.compile(r"<[^>]*>")
 ATTRIBUTE = re.compile(r"[\w-]+=\"[^\"]*\"")
+RENEW = "run `make messages`, and translate what it adds"
+
+
+def keys(catalogue: Catalog) -> set[tuple[str, ...]]:
+    """What is to be translated."""
+    return {texts(message.id) for message in catalogue if message.id}
 
 
 def texts(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
@@ -34,6 +41,12 @@ def messages(tag: str) -> Iterator[Message]:
 def test_there_is_a_catalogue_for_each_language() -> None:
     """The languages that may be configured are those that are translated, and English."""
     assert sorted(folder.name for folder in LOCALE_FOLDER.iterdir()) == sorted(TRANSLATED)
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+def test_catalogues_hold_what_the_sources_say(tag: str) -> None:
+    """Each text of templates and modules, and none that nobody says any more."""
+    assert keys(read(tag)) == keys(extract()), RENEW
 
 
 @pytest.mark.parametrize("tag", TRANSLATED)
