@@ -23,7 +23,7 @@ from api.hooks.transport import Transport, load_plugin, open_transport
 from api.metrics import Metrics
 from api.truth import Truth
 from dnsbl.config import Config, HookConfig, PluginTarget, ProgramTarget
-from dnsbl.delist.case import Case, Key
+from dnsbl.delist.case import Case, Key, Matter
 from dnsbl.delist.decision import Decision, Outcome, strictest
 from dnsbl.delist.policy import policy
 from dnsbl.network import parse_address
@@ -39,7 +39,7 @@ _ON_ERROR: Final = {
     "refuse": Outcome.REFUSE,
 }
 
-_Matter: TypeAlias = tuple[tuple[int, str, str, str, int], ...]
+_Matters: TypeAlias = tuple[Matter, ...]
 
 
 class BuiltIn:
@@ -112,7 +112,7 @@ class Deciding:
         self._metrics = metrics
         self._policy = Plugin("policy", BuiltIn(config), "dnsbl_decide")
         self._hooks = [(hook, open_adviser(hook)) for hook in config.hooks if hook.on == "decide"]
-        self._under_way: dict[_Matter, asyncio.Task[dict[Key, Decision]]] = {}
+        self._under_way: dict[_Matters, asyncio.Task[dict[Key, Decision]]] = {}
 
     async def decide(self, cases: Sequence[Case]) -> dict[Key, Decision]:
         """What holds for each case of a request, by zone and category.
@@ -122,16 +122,14 @@ class Deciding:
         Whoever asks the same meanwhile, by pressing a button again and again,
         waits for the same answer.
         """
-        matter = tuple(
-            (case.request_id, *case.key, case.network, case.evidence_at) for case in cases
-        )
+        matter = tuple(case.matter for case in cases)
         task = self._under_way.get(matter)
         if task is None:
             task = self._under_way[matter] = asyncio.create_task(self._decide(cases))
             task.add_done_callback(functools.partial(self._ended, matter))
         return await asyncio.shield(task)
 
-    def _ended(self, matter: _Matter, task: asyncio.Task[dict[Key, Decision]]) -> None:
+    def _ended(self, matter: _Matters, task: asyncio.Task[dict[Key, Decision]]) -> None:
         self._under_way.pop(matter)
         if not task.cancelled():
             task.exception()  # taken note of, though everybody who asked may be gone

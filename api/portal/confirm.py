@@ -31,7 +31,7 @@ _PRESSED: Final = {
     "cancel": (Standing.OPEN, Standing.WAITING),
 }
 
-ROUNDS_MAX: Final = 5  # of decisions, where something new lists the address in each of them
+ROUNDS_MAX: Final = 5  # of decisions, where what lists the address is another in each of them
 
 _CLOSED_STATUS: Final = {
     Standing.WAITING: 200,
@@ -100,14 +100,14 @@ async def _look(services: Services, token: bytes) -> tuple[Looked, Outlooks]:
 
 
 async def _delist(services: Services, token: bytes) -> Pressed:
-    """Asks for decisions, and carries them out; anew where another listing came meanwhile."""
+    """Asks for decisions, and carries them out; anew where a listing came or changed meanwhile."""
     for _ in range(ROUNDS_MAX):
         now = int(services.now())
         _, cases = await services.truth.read(delisting.ask, services.config, token, Proof(), now)
         cases = await proven(cases, services.config, services.resolver)
         decisions = await services.deciding.decide(cases)
         pressed = await services.truth.write(
-            delisting.confirm, services.config, token, decisions, now
+            delisting.confirm, services.config, token, cases, decisions, now
         )
         if not pressed.undecided:
             return pressed

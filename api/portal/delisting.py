@@ -2,15 +2,15 @@
 
 Whatever is decided rests on the database as the transaction sees it: the link
 is looked at again there, so fifty presses at once delist once, and the other
-forty-nine find it used. What lists the address by then and was not decided
-about is left for another round.
+forty-nine find it used. Where something lists the address by then that was not
+decided about, or has changed since, nothing is done, and it takes another round.
 """
 
 from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dnsbl.config import Config
@@ -62,7 +62,7 @@ class Pressed:
 
     ``delisted`` are the listings that no longer decide because of it;
     ``remaining`` what lists the address still. ``undecided``: something lists
-    the address that was not decided about, and nothing was changed.
+    the address that was not decided about as it is now, and nothing was changed.
     """
 
     standing: Standing
@@ -111,14 +111,19 @@ def ask(
 
 
 def confirm(
-    database: Database, config: Config, token: bytes, decisions: Mapping[Key, Decision], now: int
-) -> Pressed:
-    """Carries out what was decided about each listing of the address."""
+    database: Database, config: Config, token: bytes,
+    asked: Sequence[Case], decisions: Mapping[Key, Decision], now: int,
+) -> Pressed:  # fmt: skip
+    """Carries out what was decided about each listing of the address.
+
+    ``asked`` is what was decided about, and ``now`` the time at which it was asked for.
+    """
     looked = look(database, config, token, now)
     request = looked.request
     if request is None or looked.standing is not Standing.OPEN:
         return Pressed(looked.standing, request, (), looked.findings, looked.items)
-    if not {(item.zone.origin, item.category.name) for item in looked.findings} <= set(decisions):
+    found = cases(database, request, looked.findings, Proof(), now)
+    if not {case.matter for case in found} <= {case.matter for case in asked}:
         return Pressed(Standing.OPEN, request, (), looked.findings, looked.items, undecided=True)
     delist_tokens.use_all(database, request.id, now)
     if request.state in _FIRST_STATES:

@@ -21,6 +21,7 @@ _EVIDENCE: Final = frozenset({"listing.added", "listing.changed"})
 _ACTS_MAX: Final = 100
 
 Key = tuple[str, str]  # zone and category: each has one listing that decides
+Matter = tuple[int, str, str, str, int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,14 @@ class Case:
     def key(self) -> Key:
         """What names it within its request."""
         return self.zone, self.category
+
+    @property
+    def matter(self) -> Matter:
+        """What is decided about: where it is another one by now, a decision no longer holds."""
+        return (
+            self.request_id, self.zone, self.category, self.network, self.evidence_at,
+            self.delistings,
+        )  # fmt: skip
 
 
 def cases(
