@@ -212,7 +212,7 @@ class Delivery:
         request = requests.get(database, mail.request_id)
         assert request is not None  # a foreign key
         if until(mail, request) <= now or (_asks(mail) and request.state not in PENDING):
-            outbox.cancel(database, request.id, now)
+            outbox.cancel(database, request.id, now, kind=mail.kind)
             self._metrics.mails.labels("cancelled").inc()
             return None
         if not goes or suppressions.is_suppressed(database, mailbox_hash(request.mailbox_key)):

@@ -125,10 +125,13 @@ def depths(database: Database) -> dict[str, int]:
     return {state: found.get(state, 0) for state in ("queued", "sent", "failed")}
 
 
-def cancel(database: Database, request_id: int, now: int, reply: str = "cancelled") -> None:
-    """Whatever is still queued for a request is not sent; `reply` says why."""
+def cancel(
+    database: Database, request_id: int, now: int, reply: str = "cancelled",
+    kind: MailKind | None = None,
+) -> None:  # fmt: skip
+    """What is still queued for a request, of a kind or any, is not sent; `reply` says why."""
     database.change(
         "UPDATE outbox SET state = 'failed', done_at = ?, reply = ? "
-        "WHERE request_id = ? AND state = 'queued'",
-        now, reply, request_id,
+        "WHERE request_id = ? AND state = 'queued' AND kind = coalesce(?, kind)",
+        now, reply, request_id, kind,
     )  # fmt: skip

@@ -244,7 +244,8 @@ def expire_overdue(database: Database, now: int, limit: int) -> list[int]:
         ids = [int(row["id"]) for row in rows]
         for request_id in ids:
             move(database, request_id, State.EXPIRED, actor="expiry", now=now)
-            outbox.cancel(database, request_id, now, "not sent in time")
+            # Of a request that an operator ruled on, and that waited on, the news is still due.
+            outbox.cancel(database, request_id, now, "not sent in time", "confirm_mail")
     return ids
 
 

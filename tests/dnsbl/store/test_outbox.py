@@ -137,6 +137,20 @@ def test_a_cancelled_mail_is_not_sent(database: Database, queue: Callable[[int],
     ]  # fmt: skip
 
 
+def test_an_expiry_leaves_the_news_of_a_decision(
+    database: Database, queue: Callable[[int], Mail]
+) -> None:
+    """A request that waits on after a ruling may end before a slow server has taken its mail."""
+    mail = queue(NOW)
+    database.change("UPDATE delist_requests SET state = 'cooldown', expires_at = ?", NOW)
+    outbox.queue(database, mail.request_id, "<news@bl.example>", NOW, kind="decision_mail")
+
+    assert requests.expire_overdue(database, NOW, 10) == [mail.request_id]
+    assert [(one.kind, one.state) for one in outbox.all_of_request(database, mail.request_id)] == [
+        ("decision_mail", "queued"), ("confirm_mail", "failed"),
+    ]  # fmt: skip
+
+
 def test_a_mail_belongs_to_a_request(database: Database, queue: Callable[[int], Mail]) -> None:
     """None is queued without one; with the request goes its mail."""
     mail = queue(NOW)
