@@ -62,10 +62,9 @@ class Script(asyncio.DatagramProtocol):
         """How often a question was asked."""
         return sum(1 for asked in self.asked if asked[:2] == (name, kind))
 
-    @property
-    def config(self) -> ResolverConfig:
-        """The configuration of a resolver that asks here."""
-        return ResolverConfig((Endpoint("127.0.0.1", self.port),), timeout_s=1)
+    def config(self, timeout_s: int = 10) -> ResolverConfig:
+        """The configuration of a resolver that asks here; patient, unless a test is of time."""
+        return ResolverConfig((Endpoint("127.0.0.1", self.port),), timeout_s)
 
     def reply(self, query: dns.message.Message) -> dns.message.Message:
         """The honest answer."""

