@@ -16,7 +16,7 @@ from dnsbl.delist.decision import OPERATOR, Decision, Outcome
 from dnsbl.delist.findings import Finding, find
 from dnsbl.delist.removal import take_off, take_out
 from dnsbl.network import parse_address
-from dnsbl.store import events, request_items, requests
+from dnsbl.store import delist_tokens, events, request_items, requests
 from dnsbl.store.database import Database
 from dnsbl.store.events import EventKind
 from dnsbl.store.request_items import Item, ItemOutcome
@@ -103,11 +103,13 @@ def conclude(
 
     items = tuple(request_items.of_request(database, request_id))
     state = _state(items)
-    waiting = [item.until for item in items if item.until is not None]
+    until, expires_at = _window(items, now) if state is State.COOLDOWN else (None, None)
     requests.move(
         database, request_id, state, actor=actor, now=now, note=_words(items),
-        until=min(waiting) if state is State.COOLDOWN else None, told=bool(decided),
+        until=until, expires_at=expires_at, told=bool(decided),
     )  # fmt: skip
+    if expires_at is not None:
+        delist_tokens.prolong(database, request_id, expires_at)
     concluded = requests.get(database, request_id)
     assert concluded is not None
     delisted = tuple(
@@ -204,6 +206,16 @@ def _state(items: Iterable[Item]) -> State:
     if ItemOutcome.REFUSED in outcomes and ItemOutcome.DELISTED not in outcomes:
         return State.REFUSED
     return State.DELISTED
+
+
+def _window(items: Iterable[Item], now: int) -> tuple[int, int]:
+    """From when to when the button works for what has to wait.
+
+    From the first that may go; until all of them had their time, and after an
+    operator who took longer than that to decide about others.
+    """
+    waiting = [item.until for item in items if item.until is not None]
+    return min(waiting), max(now, *waiting) + requests.COOLDOWN_OPEN_S
 
 
 def _words(items: Iterable[Item]) -> str:

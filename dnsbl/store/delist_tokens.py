@@ -49,6 +49,15 @@ def use_all(database: Database, request_id: int, now: int) -> None:
     )  # fmt: skip
 
 
+def prolong(database: Database, request_id: int, expires_at: int) -> None:
+    """A link that was kept works for as long as its request does."""
+    database.change(
+        "UPDATE delist_tokens SET expires_at = max(expires_at, ?) "
+        "WHERE request_id = ? AND used_at IS NULL",
+        expires_at, request_id,
+    )  # fmt: skip
+
+
 def keep(database: Database, token_hash: bytes, expires_at: int) -> None:
     """A link that was pressed works again, until a time: its button has to wait for a cooldown."""
     database.change(

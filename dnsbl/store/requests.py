@@ -133,15 +133,16 @@ def move(
     now: int,
     note: str = "",
     until: int | None = None,
+    expires_at: int | None = None,
     told: bool = False,
 ) -> None:
     """Changes a request's state, with its audit line and its event.
 
-    ``until`` goes with COOLDOWN: when the button works again. ``told``: hooks
-    hear of it listing by listing, from the caller. Raises TransitionError where
-    it may not go there.
+    ``until`` goes with COOLDOWN: when the button works again, until ``expires_at``.
+    ``told``: hooks hear of it listing by listing, from the caller. Raises
+    TransitionError where it may not go there.
     """
-    assert (to is State.COOLDOWN) == (until is not None)
+    assert (to is State.COOLDOWN) == (until is not None) == (expires_at is not None)
     with database.transaction():
         request = get(database, request_id)
         if request is None or to not in TRANSITIONS[request.state]:
@@ -151,11 +152,11 @@ def move(
             """
             UPDATE delist_requests SET state = ?, note = ?, state_at = ?, until = ?,
                 confirmed_at = CASE WHEN ? = 'confirmed' THEN ? ELSE confirmed_at END,
-                expires_at = coalesce(? + ?, expires_at)
+                expires_at = coalesce(?, expires_at)
             WHERE id = ?
             """,
             str(to), fitting(note, audit.NOTE_CHARS_MAX), now, until, str(to), now,
-            until, COOLDOWN_OPEN_S, request_id,
+            expires_at, request_id,
         )  # fmt: skip
         _note(database, request_id, request.address, to, actor, now, note, told=told)
 

@@ -166,6 +166,19 @@ def test_a_cooldown_that_is_over_delists(database: Database, config: Config) -> 
     assert "request.cooldown" in acts
 
 
+def test_a_request_lives_until_the_last_of_its_listings_had_its_time(
+    database: Database, config: Config
+) -> None:
+    """Whoever waits for all of them, and then presses the button once, finds it working."""
+    listed(database, "spam", "policy")
+    request_id = asked(database)
+    far = Decision(Outcome.DEFER, "hook:mine", until=NOW + 30 * DAY_S)
+    waits = run(database, config, request_id, {SPAM: WAIT, POLICY: far}).request
+
+    assert waits.until == NOW + DAY_S
+    assert waits.expires_at == NOW + 30 * DAY_S + requests.COOLDOWN_OPEN_S
+
+
 def test_a_cooldown_goes_on_beside_what_an_operator_decides(
     database: Database, config: Config
 ) -> None:

@@ -14,12 +14,13 @@ from dnsbl.delist.decision import Decision, Outcome
 from dnsbl.delist.findings import find
 from dnsbl.delist.ruling import Ruling, SettledError
 from dnsbl.network import parse
-from dnsbl.store import events, outbox, request_items, requests
+from dnsbl.store import delist_tokens, events, outbox, request_items, requests
 from dnsbl.store.database import Database
 from dnsbl.store.request_states import State
 
 NOW = 1_800_000_000
 HOUR_S = 3600
+LINK = b"l" * 32
 POLICY = """
 [category.policy]
 answer = "127.0.0.10"
@@ -37,10 +38,12 @@ def config(house: House) -> Config:
     return house.config
 
 
-def ruled(database: Database, config: Config, request_id: int, verdict: Ruling) -> None:
+def ruled(
+    database: Database, config: Config, request_id: int, verdict: Ruling, now: int = NOW
+) -> None:
     """A ruling of the command line's."""
     with database.transaction():
-        ruling.rule(database, config, request_id, verdict, actor="cli:root", now=NOW)
+        ruling.rule(database, config, request_id, verdict, actor="cli:root", now=now)
 
 
 def listed(database: Database, config: Config) -> list[str]:
@@ -60,6 +63,21 @@ def test_a_later_press_does_not_undo_a_refusal(database: Database, config: Confi
     assert concluded.request.state is State.DELISTED
     assert outcomes == {"policy": ("refused", "operator"), "spam": ("delisted", "relapse")}
     assert listed(database, config) == ["policy"]
+
+
+def test_what_waits_outlives_an_operator_who_takes_long(database: Database, config: Config) -> None:
+    """The mail of the ruling says that the button works: it does, and the request has not ended."""
+    request_id = petitions.in_review(database, config, now=NOW, decisions=MIXED)
+    late = NOW + 30 * requests.DAY_S
+    delist_tokens.add(database, LINK, request_id, NOW + requests.DAY_S)
+
+    ruled(database, config, request_id, Ruling(approves=True), late)
+
+    link = delist_tokens.find(database, LINK)
+    assert link is not None
+    assert requests.expire_overdue(database, late, 10) == []
+    assert link.request.state is State.COOLDOWN
+    assert link.expires_at == link.request.expires_at == late + requests.COOLDOWN_OPEN_S
 
 
 def test_hooks_are_told_of_a_ruling(database: Database, config: Config) -> None:

@@ -109,7 +109,10 @@ def test_the_machine_goes_where_its_table_says(database: Database, state: State,
 
     if to in TRANSITIONS[state]:
         until = NOW + 60 if to is State.COOLDOWN else None
-        requests.move(database, request_id, to, actor="test", now=NOW + 1, note="why", until=until)
+        requests.move(
+            database, request_id, to, actor="test", now=NOW + 1, note="why",
+            until=until, expires_at=until,
+        )  # fmt: skip
         request = requests.get(database, request_id)
         assert request is not None
         assert (request.state, request.state_at, request.note) == (to, NOW + 1, "why")
@@ -118,7 +121,10 @@ def test_the_machine_goes_where_its_table_says(database: Database, state: State,
     else:
         until = NOW + 60 if to is State.COOLDOWN else None
         with pytest.raises(TransitionError, match=f"is {state}; it cannot become {to}"):
-            requests.move(database, request_id, to, actor="test", now=NOW + 1, until=until)
+            requests.move(
+                database, request_id, to, actor="test", now=NOW + 1,
+                until=until, expires_at=until,
+            )  # fmt: skip
         assert requests.get(database, request_id) == before
         assert acts(database) == ["request.requested"]
 
