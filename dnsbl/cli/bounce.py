@@ -14,7 +14,7 @@ from dnsbl.bounce_address import SECRET_NAME, bounced_mail
 from dnsbl.cli import options, report
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, ConfigError, load
-from dnsbl.delivery_status import MESSAGE_OCTETS_MAX, read_message, recipients
+from dnsbl.delivery_status import MESSAGE_OCTETS_MAX, read_header, read_message, recipients
 from dnsbl.delivery_status import report as read_report
 from dnsbl.store import bounces, keys
 from dnsbl.store.bounces import Noted
@@ -26,6 +26,7 @@ _SAID: Final = {
     Noted.FAILED: "it was not delivered",
     Noted.KEPT: "noted",
     Noted.KNOWN: "known already",
+    Noted.PASSED_OVER: "not noted, since so many came before",
     Noted.GONE: "it is not in the database any more",
 }
 
@@ -66,10 +67,10 @@ def _taken(config: Config, octets: bytes, given: tuple[str, ...], wait_s: int) -
     """Takes a message; the exit code."""
     if not config.mail.bounces:
         raise ConfigError(f"{config.file}: mail.bounces: is missing; bounces have no address")
-    message = read_message(octets)
     with options.writer(config, wait_s) as database:
         secret = keys.get_or_create(database, SECRET_NAME)
-        addresses = given or tuple(recipients(message))
+        # The mark first, out of the header: who cannot know one does not have us read the rest
+        addresses = given or tuple(recipients(read_header(octets)))
         found = (bounced_mail(each, config.mail.bounces, secret) for each in addresses)
         mail_id = next((each for each in found if each is not None), None)
         if mail_id is None:
@@ -78,7 +79,7 @@ def _taken(config: Config, octets: bytes, given: tuple[str, ...], wait_s: int) -
                 + ("" if given else "; --recipient may name the one that it came to")
             )
             return os.EX_DATAERR
-        told = read_report(message)
+        told = read_report(read_message(octets))
         noted = bounces.note(database, mail_id, told, now=int(time.time()))
     report.say(f"mail {mail_id}: {told.action.value}; {_SAID[noted]}")
     return os.EX_OK

@@ -19,6 +19,9 @@ from dnsbl.store.requests import Request, network_text
 
 ACTOR: Final = "bounce"
 
+# Of a request: whoever has its mail may answer as often as they like, each time in other words.
+REPORTS_MAX: Final = 20
+
 _ACTS: Final = {
     Action.FAILED: "mail.bounced",
     Action.DELAYED: "mail.delayed",
@@ -33,6 +36,7 @@ class Noted(enum.Enum):
     FAILED = enum.auto()  # the mail counts as not delivered from now on
     KEPT = enum.auto()  # it stands in the audit, and changed nothing else
     KNOWN = enum.auto()  # it was told before
+    PASSED_OVER = enum.auto()  # it would change nothing, and REPORTS_MAX stand in the audit
     GONE = enum.auto()  # the mail is not, or no longer, in the database
 
 
@@ -45,15 +49,16 @@ def note(database: Database, mail_id: int, report: Report, *, now: int) -> Noted
             return Noted.GONE
         act = _ACTS[report.action]
         text = fitting(discreet(report.text, request.mailbox), audit.NOTE_CHARS_MAX)
+        fails = report.action is Action.FAILED and _may_fail(mail, request)
         if _is_known(database, request, act, text):
             return Noted.KNOWN
+        if not (fails and mail.state != "failed") and _count(database, request) >= REPORTS_MAX:
+            return Noted.PASSED_OVER
         network = network_text(request.address)
         audit.record(
             database, [Act(now, ACTOR, act, network=network, request_id=request.id, note=text)]
         )
-        if report.action is not Action.FAILED or not _may_fail(mail, request):
-            return Noted.KEPT
-        return _fail(database, mail, request, text, now)
+        return _fail(database, mail, request, text, now) if fails else Noted.KEPT
 
 
 def _is_known(database: Database, request: Request, act: str, text: str) -> bool:
@@ -61,6 +66,14 @@ def _is_known(database: Database, request: Request, act: str, text: str) -> bool
         "SELECT 1 FROM audit WHERE request_id = ? AND act = ? AND note = ?",
         request.id, act, text,
     ) is not None  # fmt: skip
+
+
+def _count(database: Database, request: Request) -> int:
+    row = database.row(
+        "SELECT count(*) FROM audit WHERE request_id = ? AND actor = ?", request.id, ACTOR
+    )
+    assert row is not None
+    return int(row[0])
 
 
 def _may_fail(mail: Mail, request: Request) -> bool:

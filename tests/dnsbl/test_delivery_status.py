@@ -184,6 +184,8 @@ def test_ten_thousand_recipients_are_not_all_looked_at() -> None:
     [
         b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n)
                  for n in range(20_000)),
+        b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n)
+                 for n in range(300)) + b"\n" * 900_000,
         b"Content-Type: message/rfc822\n\n" * 30_000,
         b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n\n" * 200_000,
         status(*("Action: burnt\nStatus: 5.0.0",) * 30_000).encode(),
@@ -193,7 +195,7 @@ def test_ten_thousand_recipients_are_not_all_looked_at() -> None:
         b"To: " + b"(" * 1_000_000,
         b"\x00" * (MESSAGE_OCTETS_MAX + 1),
     ],
-    ids=["nested", "messages", "parts", "groups", "header", "action", "to", "zeros"],
+    ids=["nested", "lines", "messages", "parts", "groups", "header", "action", "to", "zeros"],
 )  # fmt: skip
 def test_a_mail_made_to_cost_much_costs_little(octets: bytes) -> None:
     """Parts in parts, a hundred thousand of them, a header of a megabyte: soon unknown."""

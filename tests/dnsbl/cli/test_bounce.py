@@ -12,8 +12,9 @@ import pytest
 from house import House
 
 from dnsbl.bounce_address import SECRET_NAME, bounce_address
-from dnsbl.delivery_status import MESSAGE_OCTETS_MAX
-from dnsbl.store import keys, outbox, requests
+from dnsbl.delivery_status import MESSAGE_OCTETS_MAX, Action, Report
+from dnsbl.store import bounces, keys, outbox, requests
+from dnsbl.store.bounces import REPORTS_MAX, Noted
 from dnsbl.store.database import Database
 from dnsbl.store.outbox import Mail, MailKind
 from dnsbl.store.request_states import State
@@ -152,6 +153,36 @@ def test_anything_else_is_noted_and_changes_nothing(
     assert result.stdout.endswith("; noted\n")
     assert standing(database, mail) == (State.MAIL_SENT, "sent", "250 ok")
     assert [noted for _, noted, _ in trail(database)] == [act]
+
+
+@pytest.mark.usefixtures("bounced")
+def test_a_thousand_answers_are_not_all_kept(run: Run, database: Database) -> None:
+    """Whoever has a mail may write to where it came from without end; a bounce counts still."""
+    mail = sent(database)
+    to = address(database, mail)
+    for number in range(REPORTS_MAX):
+        report = Report(Action.UNKNOWN, f"Hello {number}")
+        assert bounces.note(database, mail.id, report, now=AT) is Noted.KEPT
+
+    another = run("bounce", stdin=f"To: {to}\nSubject: Hello again\n\n".encode())
+    kept = trail(database)
+    failed = run("bounce", stdin=dsn(to))
+
+    assert (another.exit_code, failed.exit_code) == (0, 0)
+    assert another.stdout == "mail 1: unknown; not noted, since so many came before\n"
+    assert len(kept) == REPORTS_MAX
+    assert standing(database, mail) == (State.MAIL_FAILED, "failed", REPLY)
+
+
+@pytest.mark.usefixtures("bounced")
+def test_a_message_that_is_for_nobody_is_not_read(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be made to cost much: without a mark of ours, its header is all that is looked at."""
+    sent(database)
+    monkeypatch.setattr("dnsbl.cli.bounce.read_message", None)
+
+    assert run("bounce", stdin=dsn("bounces@bl.example")).exit_code == os.EX_DATAERR
 
 
 @pytest.mark.usefixtures("bounced")
