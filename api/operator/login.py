@@ -24,7 +24,7 @@ from api.operator.access import (
 from api.operator.session import Session
 from api.services import SERVICES
 from dnsbl.network import Network
-from dnsbl.store import api_tokens, audit
+from dnsbl.store import api_tokens, audit, ended_sessions
 from dnsbl.store.api_tokens import ApiToken
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
@@ -94,10 +94,11 @@ def _refused(request: web.Request, client: Network) -> web.Response:
 
 @operators_only
 async def leave(request: web.Request, session: Session) -> web.Response:
-    """`POST /operator/logout`: the session ends here, not only in this browser."""
+    """`POST /operator/logout`: the session ends here, not only in this browser, and for good."""
     services = request.app[SERVICES]
     await read_form(request, LOGOUT_PURPOSE, session.claim.id)
     services.sessions.end(session.claim)
+    await services.truth.write(_note_logout, session, int(services.now()))
     structlog.get_logger().info("operator_logged_out", operator=session.token.name)
     response = redirect(request, LOGIN)
     drop_cookie(services, response)
@@ -108,3 +109,9 @@ def _note_login(database: Database, token: ApiToken, now: int) -> None:
     """Who came and when, for the audit."""
     api_tokens.note_use(database, token.id, now)
     audit.record(database, [Act(now, f"operator:{token.name}", "operator.logged_in")])
+
+
+def _note_logout(database: Database, session: Session, now: int) -> None:
+    """Who left and when, for the audit; and that this session is over, for the next start."""
+    ended_sessions.note(database, session.claim.id, session.claim.expires_at, now)
+    audit.record(database, [Act(now, session.actor, "operator.logged_out")])

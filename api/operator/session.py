@@ -1,7 +1,8 @@
 """Sessions of operators: a signed cookie that names a token's row, and nothing else.
 
-The secret lives in the database, so that a restart logs nobody out. Whether the
-token is still good is asked of its row at every request (`access`).
+The secret lives in the database, so that a restart logs nobody out; so do the
+sessions that somebody left, so that it lets nobody in again. Whether the token is
+still good is asked of its row at every request (`access`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.store import keys
+from dnsbl.store import ended_sessions, keys
 from dnsbl.store.api_tokens import ApiToken
 from dnsbl.store.database import Database
 
@@ -58,8 +59,12 @@ class Sessions:
         self._ended: dict[str, int] = {}  # until when their cookies would be good
 
     def read_secret(self, database: Database) -> None:
-        """Takes the database's secret, made where there is none. Raises StoreError."""
+        """Takes the database's secret, made where there is none, and which sessions were left.
+
+        Raises StoreError.
+        """
         self._secret = keys.get_or_create(database, SECRET_NAME)
+        self._ended = self._ended | ended_sessions.all_of_them(database)
 
     def begin(self, token: ApiToken) -> tuple[Claim, str]:
         """A session of a token: the claim, and the cookie's value. It ends with the token."""
@@ -82,7 +87,10 @@ class Sessions:
         return claim
 
     def end(self, claim: Claim) -> None:
-        """Nobody goes on with this cookie, whoever kept a copy of it, while this process lives."""
+        """Nobody goes on with this cookie, whoever kept a copy of it.
+
+        From the next start on that is so if the database was told (`ended_sessions`).
+        """
         now = self._now()
         for old in [one for one, until in self._ended.items() if until <= now]:
             del self._ended[old]

@@ -20,6 +20,6 @@ A change's path, in order:
 ``access_keys`` the keys that clients ask with, as hashes
 ``audit``       who did what to which listing, and why
 ``history``     that and the journal, told as one story
-``api_tokens``  what operators log in with, as hashes
+``api_tokens``  what operators log in with, as hashes; ``ended_sessions`` of theirs, left early
 ``integrity``   whether the file is sound, and its rows belong together
 """

@@ -175,17 +175,28 @@ async def test_a_session_ends_with_its_token(portal: Portal) -> None:
     assert (await someone.fetch(QUEUE)).status == 303
 
 
-async def test_who_logs_out_is_out(portal: Portal) -> None:
-    """In this browser and with a copy of its cookie."""
-    someone = await operator(portal)
-    kept = someone.cookie
+async def test_who_logs_out_is_out(house: House, clock: Clock) -> None:
+    """In this browser and with a copy of its cookie, also after a restart; the audit has both."""
+    async with Portal(house, clock) as portal:
+        someone = await operator(portal)
+        kept = someone.cookie
 
-    page = await someone.press(QUEUE, "Log out")
+        page = await someone.press(QUEUE, "Log out")
 
-    assert (page.status, page.location, someone.cookie) == (303, LOGIN, "")
-    assert "Max-Age=0" in page.headers["Set-Cookie"]
-    someone.cookie = kept
-    assert (await someone.fetch(QUEUE)).status == 303
+        assert (page.status, page.location, someone.cookie) == (303, LOGIN, "")
+        assert "Max-Age=0" in page.headers["Set-Cookie"]
+        someone.cookie = kept
+        assert (await someone.fetch(QUEUE)).status == 303
+    async with Portal(house, clock) as portal:
+        someone.portal, someone.cookie = portal, kept
+        assert (await someone.fetch(QUEUE)).status == 303
+        acts = await portal.sidecar.truth.read(
+            lambda database: database.rows("SELECT actor, act FROM audit ORDER BY id")
+        )
+        assert [tuple(act) for act in acts] == [
+            ("operator:anna", "operator.logged_in"),
+            ("operator:anna", "operator.logged_out"),
+        ]
 
 
 async def test_another_site_can_neither_log_in_nor_out(portal: Portal) -> None:

@@ -10,6 +10,7 @@ from portal import START, Clock
 
 from api.operator import session
 from api.operator.session import SESSION_S, Sessions
+from dnsbl.store import ended_sessions
 from dnsbl.store.api_tokens import ApiToken
 from dnsbl.store.database import Database, open_writer
 
@@ -104,3 +105,17 @@ def test_who_leaves_leaves_for_good(
     clock.at += SESSION_S
     sessions.end(sessions.begin(TOKEN)[0])
     assert len(sessions._ended) == 1  # noqa: SLF001  # the same
+
+
+def test_who_left_is_not_let_in_by_a_restart(
+    sessions: Sessions, clock: Clock, database: Database
+) -> None:
+    """A copy of the cookie stays of no use while it would be good; then it is forgotten."""
+    (left, value), (stayed, other) = sessions.begin(TOKEN), sessions.begin(TOKEN)
+    ended_sessions.note(database, left.id, left.expires_at, clock.at)
+    restarted = Sessions(clock)
+    restarted.read_secret(database)
+
+    assert (restarted.read(value), restarted.read(other)) == (None, stayed)
+    ended_sessions.note(database, "later", left.expires_at + 9, left.expires_at)
+    assert ended_sessions.all_of_them(database) == {"later": left.expires_at + 9}
