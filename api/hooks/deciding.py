@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 import structlog
 
-from api.hooks.message import one_line
+from api.hooks.message import MISTAKE, one_line
 from api.hooks.plugin import Plugin, PluginError, PluginTransport
 from api.hooks.question import AnswerError, checked, question, read_answer
 from api.hooks.spec import hookimpl
@@ -181,6 +181,10 @@ class Deciding:
             log.warning("hook_failed", detail=detail, counted_as=hook.on_error)
             self._metrics.hook_decisions.labels(hook.name, "error").inc()
             return Decision(_ON_ERROR[hook.on_error], _rule(hook), note=detail)
+        except Exception:  # a bug of ours, or no thread to be had
+            log.exception("hook_crashed")
+            self._metrics.hook_decisions.labels(hook.name, "error").inc()
+            return Decision(_ON_ERROR[hook.on_error], _rule(hook), note=MISTAKE)
         finally:
             self._metrics.hook_seconds.labels(hook.name).observe(time.monotonic() - asked_at)
         outcome = "none" if decision is None else decision.outcome.name.lower()

@@ -18,7 +18,7 @@ from typing import Final, Literal, get_args
 import structlog
 
 from api.hooks import payload
-from api.hooks.message import Message, Reply
+from api.hooks.message import MISTAKE, Reply
 from api.hooks.schedule import next_attempt_at
 from api.hooks.transport import Transport
 from api.metrics import Metrics
@@ -40,7 +40,6 @@ Outcome = Literal["delivered", "deferred", "dead", "disabled"]
 OUTCOMES: Final = get_args(Outcome)
 
 ACTOR: Final = "hooks"
-_MISTAKE: Final = "this server made a mistake with the message; its log has more"
 
 
 class HookDelivery:
@@ -137,20 +136,20 @@ class HookDelivery:
     def _ended(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
         del self._in_flight[delivery.id]
         self._under_way[delivery.hook] -= 1
-        self._wake.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            self._wake.set()
+        else:  # it would do so again at once: not before the next poll
             structlog.get_logger().error(
                 "hook_crashed", hook=delivery.hook, delivery_id=delivery.id, exc_info=error
             )
 
     async def _deliver(self, config: HookConfig, delivery: Delivery) -> None:
         try:
-            message = await self._truth.read(payload.compose, delivery, mailbox=config.mailbox)
+            reply = await self._send(config, delivery)
         except StoreError as error:
             structlog.get_logger().error("round_delayed", worker="hooks", error=str(error))
             await asyncio.sleep(PAUSE_AFTER_ERROR_S)
             return
-        reply = await self._send(config, message)
         while True:
             try:
                 outcome = await self._truth.write(self._settle, delivery, reply)
@@ -166,13 +165,17 @@ class HookDelivery:
                 self._report(delivery, reply, outcome)
                 return
 
-    async def _send(self, config: HookConfig, message: Message) -> Reply:
+    async def _send(self, config: HookConfig, delivery: Delivery) -> Reply:
+        """The hook's reply. Raises StoreError before anything was sent."""
         try:
+            message = await self._truth.read(payload.compose, delivery, mailbox=config.mailbox)
             async with asyncio.timeout(config.timeout_s + GRACE_S):
                 return await self._transports[config.name].send(message)
+        except StoreError:
+            raise
         except Exception:  # noqa: BLE001  # a bug of ours: reported, and tried again as others are
             structlog.get_logger().exception("hook_crashed", hook=config.name)
-            return Reply("failed", _MISTAKE)
+            return Reply("failed", MISTAKE)
 
     def _settle(self, database: Database, delivery: Delivery, reply: Reply) -> Outcome:
         """Notes how it went, in one transaction; the outcome, as the log and metrics name it."""

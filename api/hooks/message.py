@@ -9,6 +9,8 @@ REPLY_OCTETS_MAX: Final = 65_536  # of what a hook says; what is beyond it is no
 DETAIL_CHARS_MAX: Final = 200
 RETRY_AFTER_S_MAX: Final = 86_400  # whoever wants to be left alone for longer is asked each day
 
+MISTAKE: Final = "this server made a mistake with the message; its log has more"
+
 ReplyKind: TypeAlias = Literal["done", "later", "failed", "gone"]
 
 

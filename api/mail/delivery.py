@@ -137,8 +137,9 @@ class Delivery:
 
     def _ended(self, mail_id: int, task: asyncio.Task[None]) -> None:
         del self._in_flight[mail_id]
-        self._wake.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            self._wake.set()
+        else:  # it would do so again at once: not before the next poll
             structlog.get_logger().error("mail_crashed", mail_id=mail_id, exc_info=error)
 
     async def _deliver(self, mail: Mail) -> None:

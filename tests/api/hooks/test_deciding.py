@@ -19,6 +19,7 @@ from structlog.typing import EventDict
 
 from api.dns_status import DnsStatus
 from api.hooks.deciding import Deciding
+from api.hooks.message import MISTAKE
 from api.metrics import Metrics
 from api.truth import Truth
 from dnsbl.delist.case import Case, Key
@@ -168,6 +169,22 @@ async def test_the_strictest_holds(
 
     assert (decision.outcome, decision.rule) == (outcome, rule)
     assert decision.reason == (f"by {rule[5:]}" if rule.startswith("hook:") else "")
+
+
+async def test_a_mistake_of_ours_is_no_answer(
+    house: House, decided: Decided, monkeypatch: pytest.MonkeyPatch, log: list[EventDict]
+) -> None:
+    """No thread to be had, say: whoever pressed goes to an operator, and sees no error page."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("api.hooks.program.ProgramTransport.send", broken)
+
+    decision = (await decided(script(house, "mine", "exit 0")))[SPAM]
+
+    assert decision == Decision(Outcome.REVIEW, "hook:mine", note=MISTAKE)
+    assert "hook_crashed" in {one["event"] for one in log}
 
 
 async def test_of_deferrals_the_longest_holds(house: House, decided: Decided) -> None:

@@ -14,7 +14,7 @@ from portal import SENDER, START, Clock
 from structlog.typing import EventDict
 
 from api.hooks.delivery import CONCURRENT_MAX, CONCURRENT_MAX_OF_HOOK
-from api.hooks.message import Message, Reply
+from api.hooks.message import MISTAKE, Message, Reply
 from api.hooks.schedule import ATTEMPT_AFTER_S, ATTEMPTS_MAX
 from dnsbl.store import deliveries, events, hooks, requests
 from dnsbl.store.database import Database, StoreError
@@ -438,6 +438,20 @@ async def test_a_transport_that_breaks_is_a_failed_attempt(
     assert delivery.state == "queued"
     assert delivery.answer.startswith("this server made a mistake")
     assert "hook_crashed" in {one["event"] for one in log}
+
+
+async def test_an_event_that_cannot_be_told_is_a_failed_attempt(house: House, clock: Clock) -> None:
+    """Another client's clock was beyond all calendars: tried by the schedule, not without end."""
+    hook = Hook()
+    async with Hooked(house, clock, [notified()], crm=hook) as hooked:
+        await hooked.truth.write(
+            lambda database: events.record(database, "listing.added", ONE, now=10**15)
+        )
+        await hooked.spread()
+        delivery = await hooked.attempted(1)
+
+    assert hook.taken == []
+    assert delivery.answer == MISTAKE
 
 
 async def test_another_database_in_its_place_is_not_marked(house: House, clock: Clock) -> None:

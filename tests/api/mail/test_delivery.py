@@ -15,6 +15,7 @@ from structlog.typing import EventDict
 
 from api.mail.delivery import Delivery
 from api.mail.schedule import RETRY_AFTER_S
+from dnsbl.store import outbox
 from dnsbl.store.database import open_writer
 from dnsbl.store.request_states import State
 
@@ -212,3 +213,27 @@ async def test_a_cancelled_request_sends_nothing_more(
 
         assert len(mailbox.mails) == 1
         assert (await portal.mail()).state == "failed"
+
+
+async def test_a_mail_that_breaks_us_is_not_tried_without_a_pause(
+    house: House,
+    clock: Clock,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    log: list[EventDict],
+) -> None:
+    """A bug of ours would come again at once, and take the processor and the disk's log with it."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("api.mail.delivery.draft", broken)
+    async with Portal(house, clock) as portal:
+        await portal.asked()
+        while "mail_crashed" not in {one["event"] for one in log}:
+            await portal.sidecar.truth.read(outbox.next_due_at)
+        for _ in range(100):  # it would have had time for another try with every two of them
+            await portal.sidecar.truth.read(outbox.next_due_at)
+
+    assert [one["event"] for one in log].count("mail_crashed") == 1
+    assert mailbox.mails == []
