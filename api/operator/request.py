@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
@@ -13,13 +15,23 @@ from api.operator.access import HOME, operators_only, read_form, redirect
 from api.operator.login import LOGOUT_PURPOSE
 from api.operator.session import Session
 from api.services import SERVICES
+from dnsbl.config import Config
 from dnsbl.delist import dossier, ruling
+from dnsbl.delist.case import Matter
+from dnsbl.delist.conclusion import Concluded
 from dnsbl.delist.dossier import Dossier
 from dnsbl.delist.ruling import REASON_CHARS_MAX, NoRequestError, Ruling, SettledError
+from dnsbl.store import requests
+from dnsbl.store.database import Database
 from dnsbl.store.requests import TransitionError
 
 DONE: Final = ("approved", "refused")  # what `?done=` may say
 _SHOWN_CHARS_MAX: Final = 2 * REASON_CHARS_MAX  # of a reason that is shown again
+_MARK_CHARS: Final = 16
+
+
+class _UnseenError(Exception):
+    """Something lists the address that the operator's page did not show, or showed otherwise."""
 
 
 @operators_only
@@ -53,20 +65,20 @@ async def _decide(request: web.Request, session: Session, *, approves: bool) -> 
         )
     elif not approves and not reason:
         error = Sentence("The sender is told why: enter a reason. Nothing was changed.")
+    typed = {"approve" if approves else "refuse": reason[:_SHOWN_CHARS_MAX]}
     if error is not None:
-        typed = {"approve" if approves else "refuse": reason[:_SHOWN_CHARS_MAX]}
         return await _page(request, session, error=error, typed=typed, status=422)
     decided = Ruling(approves, reason, waiting_too=fields.get("waiting_too") == "1")
     try:
         concluded = await services.truth.write(
-            ruling.rule, services.config, request_id, decided,
+            _rule, services.config, request_id, set(fields.get("seen", "").split()), decided,
             actor=session.actor, now=int(services.now()),
         )  # fmt: skip
     except NoRequestError:
         raise web.HTTPNotFound from None
-    except (SettledError, TransitionError):
-        # Another operator was first, or the listing went away: the page says how it stands.
-        return await _page(request, session, error=_SETTLED, status=409)
+    except (SettledError, TransitionError, _UnseenError):
+        # Another operator was first, or something else happened: the page says how it stands.
+        return await _page(request, session, error=_SETTLED, typed=typed, status=409)
     services.mail_queued()
     structlog.get_logger().info(
         "request_decided",
@@ -78,6 +90,22 @@ async def _decide(request: web.Request, session: Session, *, approves: bool) -> 
     )
     done = DONE[0] if approves else DONE[1]
     return redirect(request, f"{HOME}/{request_id}", {"done": done})
+
+
+def _rule(
+    database: Database, config: Config, request_id: int, seen: set[str], decided: Ruling,
+    *, actor: str, now: int,
+) -> Concluded:  # fmt: skip
+    """Rules about what the operator's page showed, in one transaction; else raises _UnseenError."""
+    request = requests.get(database, request_id)
+    if request is not None and not _marks(dossier.matters(database, config, request, now)) <= seen:
+        raise _UnseenError
+    return ruling.rule(database, config, request_id, decided, actor=actor, now=now)
+
+
+def _marks(matters: Iterable[Matter]) -> set[str]:
+    """What a form carries back, so that nobody rules about a listing that became another one."""
+    return {hashlib.sha256(repr(matter).encode()).hexdigest()[:_MARK_CHARS] for matter in matters}
 
 
 _SETTLED: Final = Sentence(
@@ -109,6 +137,7 @@ async def _page(
             "error": error,
             "typed": typed or {},
             "reason_chars_max": REASON_CHARS_MAX,
+            "seen": " ".join(sorted(_marks(found.matters))),
             "form_token": services.form_tokens.mint(_purpose(request_id), holder),
             "logout_token": services.form_tokens.mint(LOGOUT_PURPOSE, holder),
         },

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dnsbl.config import Config
+from dnsbl.delist.case import Matter, Proof, cases
 from dnsbl.delist.findings import Finding, find
 from dnsbl.delist.ruling import last_ruling, open_items
 from dnsbl.network import parse_address
@@ -29,13 +30,15 @@ REQUESTS_MAX: Final = 20
 class Dossier:
     """A request as it stands at one moment; lists of what happened have the newest first.
 
-    ``findings`` are the listings that decide for its address now; ``trail`` is
-    what happened to the request, ``history`` what happened to the address.
+    ``findings`` are the listings that decide for its address now, and ``matters``
+    tell them from what they may become; ``trail`` is what happened to the request,
+    ``history`` what happened to the address.
     """
 
     request: Request
     items: list[Item]
     findings: list[Finding]
+    matters: list[Matter]
     exclusions: list[Exclusion]
     mails: list[Mail]
     trail: list[Act]
@@ -64,6 +67,12 @@ class Dossier:
         return self.request.state in DECIDABLE
 
 
+def matters(database: Database, config: Config, request: Request, now: int) -> list[Matter]:
+    """What there is to decide about for the address of a request."""
+    findings = find(database, config, parse_address(request.address), now)
+    return [case.matter for case in cases(database, request, findings, Proof(), now)]
+
+
 def read(database: Database, config: Config, request_id: int, now: int) -> Dossier | None:
     """Reads all of it, of one moment; None where there is no such request."""
     with database.snapshot():
@@ -75,6 +84,7 @@ def read(database: Database, config: Config, request_id: int, now: int) -> Dossi
             request=request,
             items=request_items.of_request(database, request_id),
             findings=find(database, config, address, now),
+            matters=matters(database, config, request, now),
             exclusions=covering_exclusions(database, address),
             mails=outbox.all_of_request(database, request_id),
             trail=audit.of_request(database, request_id, ACTS_MAX),

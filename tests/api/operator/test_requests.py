@@ -330,6 +330,26 @@ async def test_a_listing_that_went_away_is_no_error(portal: Portal) -> None:
     assert await state(portal, request_id) is State.DELISTED
 
 
+async def test_nobody_rules_about_what_the_page_did_not_show(portal: Portal) -> None:
+    """Seen again while the form was open: the ruling waits for who has read that, word for word."""
+    request_id = await in_review(portal)
+    someone = await operator(portal)
+    path = f"{QUEUE}/{request_id}"
+    form = (await someone.fetch(path)).form("Approve")
+    at = portal.clock.at + 1
+    seen_again = Act(at, "cli:root", "listing.changed", ZONE, f"{ADDRESS}/32", "policy")
+
+    await portal.sidecar.truth.write(audit.record, [seen_again])
+    page = await someone.fetch(form.action, form.fields | {"reason": "All is well."})
+
+    assert (page.status, await state(portal, request_id)) == (409, State.REVIEW)
+    assert "your ruling came too late" in page.text
+    assert ">All is well.</textarea>" in page.text
+    again = page.form("Approve")
+    assert (await someone.fetch(again.action, again.fields)).status == 303
+    assert await state(portal, request_id) is State.DELISTED
+
+
 async def forged(someone: Operator, request_id: int) -> list[tuple[dict[str, str], dict[str, str]]]:
     """Fields and headers of forms that are not the page's own."""
     good = (await someone.fetch(f"{QUEUE}/{request_id}")).form("Approve").fields
