@@ -237,9 +237,11 @@ def expire_overdue(database: Database, now: int, limit: int) -> list[int]:
     """Ends requests that were not confirmed in time, or not pressed again; their ids."""
     with database.transaction():
         rows = database.rows(
-            f"SELECT id FROM delist_requests WHERE {_PENDING_SQL} AND expires_at <= ? "
-            "UNION ALL "
-            "SELECT id FROM delist_requests WHERE state = 'cooldown' AND expires_at <= ? LIMIT ?",
+            # INDEXED BY: SQLite would look through all that are pending for those that are late.
+            "SELECT id FROM delist_requests INDEXED BY requests_pending "
+            f"WHERE {_PENDING_SQL} AND expires_at <= ? UNION ALL "
+            "SELECT id FROM delist_requests INDEXED BY requests_in_cooldown "
+            "WHERE state = 'cooldown' AND expires_at <= ? LIMIT ?",
             now, now, limit,
         )  # fmt: skip
         ids = [int(row["id"]) for row in rows]

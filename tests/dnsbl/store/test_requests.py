@@ -310,6 +310,27 @@ def test_a_token_whose_request_is_gone_is_none(database: Database) -> None:
 # Expiry and suppression.
 
 
+def test_asking_for_what_is_late_reads_nothing_that_is_in_time(database: Database) -> None:
+    """It is asked each second, while a day's requests may be pending: by time, not by state."""
+    plan: list[str] = []
+    database.connection.set_trace_callback(plan.append)
+    is_anything_overdue(database, NOW)
+    asked = plan[-1]
+    requests.expire_overdue(database, NOW, 9)
+    database.connection.set_trace_callback(None)
+    (found,) = [one for one in plan if "UNION ALL" in one]
+    steps = [
+        row["detail"]
+        for one in (asked, found)
+        for row in database.rows(f"EXPLAIN QUERY PLAN {one}")
+    ]
+
+    assert [step for step in steps if "delist_requests" in step] == 2 * [
+        "SEARCH delist_requests USING INDEX requests_pending (expires_at<?)",
+        "SEARCH delist_requests USING INDEX requests_in_cooldown (expires_at<?)",
+    ]
+
+
 def test_requests_that_nobody_confirmed_expire(database: Database) -> None:
     """In time to the second, at most so many at once, with their mails and audit lines."""
     for number, state in enumerate(State):
