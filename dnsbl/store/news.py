@@ -75,7 +75,7 @@ IsWanted = Callable[[str, str, str], bool]
 def look(database: Database, limit: int, now: int) -> Batch | None:
     """The next rows of the journal, at most so many; None where there is nothing new.
 
-    Inside a snapshot.
+    Inside a snapshot. No batch has more relapses than that either.
     """
     position = journal.position(database)
     since = _place(database)
@@ -85,7 +85,9 @@ def look(database: Database, limit: int, now: int) -> Batch | None:
     if since.seq == end.seq:
         return None
     if since.seq > end.seq:  # the journal was begun anew behind our back
-        return Batch(since, end, (), relapse.all_found(database, None, now), 0, more=False)
+        begun = relapse.all_found(database, None, now, limit + 1)
+        upto = since if len(begun) > limit else end
+        return Batch(since, upto, (), begun[:limit], 0, more=len(begun) > limit)
     rows = _rows(database, since.seq, limit)
     last_seq = int(rows[-1]["seq"]) if rows else end.seq
     more = last_seq < end.seq
@@ -94,9 +96,13 @@ def look(database: Database, limit: int, now: int) -> Batch | None:
     upto = Place(last_seq, _audit_place(since, end, acts, more=more))
     missed = _missed(since, position)
     found = set(relapse.found_in_journal(database, since.seq, last_seq, now))
+    unnamed: set[Key] = set()
     for zone in {None} if missed else {row["zone"] for row in rows if row["kind"] == "bulk"}:
-        found |= set(relapse.all_found(database, zone, now))
-    return Batch(since, upto, news, found, missed, more=more)
+        unnamed |= set(relapse.all_found(database, zone, now, limit + len(found) + 1))
+    unnamed -= found
+    if len(unnamed) > limit:  # a feed may bring back many at once: some of them, before it goes on
+        return Batch(since, since, (), sorted(unnamed)[:limit], 0, more=True)
+    return Batch(since, upto, news, found | unnamed, missed, more=more)
 
 
 def take(
@@ -123,7 +129,8 @@ def take(
         _tell(database, news, is_wanted)
         if news.key in relapses and last_added.get(news.key) == i:
             _tell_relapse(database, relapses[news.key], news.at, is_wanted)
-    for key in relapses.keys() - last_added.keys():  # of many at once, which are in no such row
+    # Of many at once, which are in no such row.
+    for key in sorted(relapses.keys() - last_added.keys()):
         _tell_relapse(database, relapses[key], now, is_wanted)
     _count(database, batch.news)
     return list(relapses.values())

@@ -60,8 +60,8 @@ def found_in_journal(database: Database, after: int, last: int, now: int) -> lis
     return [(row["zone"], row["network"], row["category"]) for row in rows]
 
 
-def all_found(database: Database, zone: str | None, now: int) -> list[Key]:
-    """All delisted networks that are listed again, of a zone or of all.
+def all_found(database: Database, zone: str | None, now: int, limit: int) -> list[Key]:
+    """All delisted networks that are listed again, of a zone or of all, so many at most.
 
     For when the journal does not name them one by one. A listing that was there
     before the delisting is none: it is that of a network around what was taken off.
@@ -71,8 +71,9 @@ def all_found(database: Database, zone: str | None, now: int) -> list[Key]:
         SELECT DISTINCT d.zone, d.network, d.category FROM delistings AS d
         {_FROM_LISTED}
         WHERE (? IS NULL OR d.zone = ?) AND l.listed_at >= d.at AND {_EFFECTIVE}
+        LIMIT ?
         """,
-        zone, zone, now,
+        zone, zone, now, limit,
     )  # fmt: skip
     return [(row["zone"], row["network"], row["category"]) for row in rows]
 

@@ -280,6 +280,26 @@ def test_a_relapse_by_a_bulk_import_is_found(
     assert told(watched)[before:] == [("listing.relisted", ZONE, ONE, "spam")]
 
 
+@pytest.mark.parametrize("begun_anew", [False, True])
+def test_many_relapses_at_once_are_noted_some_at_a_time(
+    watched: Database, monkeypatch: pytest.MonkeyPatch, *, begun_anew: bool
+) -> None:
+    """No transaction grows with what a feed brings back; each is told once, and all are."""
+    networks = [f"192.0.2.{number}/32" for number in range(5)]
+    for network in networks:
+        add(watched, network)
+        delist(watched, network, grace_s=None)
+    read(watched)
+    monkeypatch.setattr(bulk, "BULK_ROWS_MIN", 1)
+    bulk_import(watched, *networks)
+    if begun_anew:
+        watched.change("UPDATE meta SET value = '9999999999 0' WHERE key = 'journal_told'")
+    batches = read(watched, limit=2)
+
+    assert [len(batch.relapses) for batch in batches] == [2, 2, 1]
+    assert [one[2] for one in told(watched) if one[0] == "listing.relisted"] == networks
+
+
 def test_a_wider_listing_that_stood_all_along_is_no_relapse(
     watched: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
