@@ -19,6 +19,14 @@ settings.register_profile("short", deadline=None, max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the figures that tests came to: how often something was tried, and how fast."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "figures":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('/')[2]}: {value}")
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     """A folder with dnsbl.toml and zones/bl.example.toml, on free ports."""
