@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dnsbl.delist.findings import Finding
-from dnsbl.network import Network, parse_address
+from dnsbl.network import parse_address
 from dnsbl.store import audit, delistings
 from dnsbl.store.database import Database
 from dnsbl.store.requests import DAY_S, Request
@@ -18,7 +18,6 @@ DELISTINGS_MAX: Final = 16  # more than any policy tells apart
 # What somebody did because the address was seen again. What a feed's import changes is not told
 # from a feed that has only not heard yet, and is none: it may do no more than set another expiry.
 _EVIDENCE: Final = frozenset({"listing.added", "listing.changed"})
-_ACTS_MAX: Final = 100
 
 Key = tuple[str, str]  # zone and category: each has one listing that decides
 Matter = tuple[int, str, str, str, int, tuple[int, ...]]
@@ -88,7 +87,7 @@ def cases(
 ) -> list[Case]:
     """A case for each finding of a request's address."""
     address = parse_address(request.address)
-    seen = _seen_again(database, address)
+    seen = audit.last_times(database, address, _EVIDENCE)
     confirmed_at = request.confirmed_at or now
     made: list[Case] = []
     for finding in findings:
@@ -126,12 +125,3 @@ def cases(
             )
         )
     return made
-
-
-def _seen_again(database: Database, address: Network) -> dict[tuple[str, str, str], int]:
-    """When what covers the address was last listed or changed: by zone, network and category."""
-    seen: dict[tuple[str, str, str], int] = {}
-    for act in audit.trail(database, address, _ACTS_MAX):  # the newest first
-        if act.act in _EVIDENCE:
-            seen.setdefault((act.zone, act.network, act.category), act.at)
-    return seen

@@ -7,7 +7,7 @@ project's own programs with their actor and reason.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from dnsbl.store.covering import covering_texts
@@ -55,6 +55,22 @@ def trail(database: Database, subject: Subject, limit: int) -> list[Act]:
         *texts, limit,
     )  # fmt: skip
     return [_act(row) for row in rows]
+
+
+def last_times(
+    database: Database, subject: Subject, acts: Collection[str]
+) -> dict[tuple[str, str, str], int]:
+    """When such acts were last done to whatever covers a subject: by zone, network and category."""
+    texts = covering_texts(subject)
+    rows = database.rows(
+        f"""
+        SELECT zone, network, category, max(at) AS at FROM audit
+        WHERE network IN ({", ".join("?" * len(texts))}) AND act IN ({", ".join("?" * len(acts))})
+        GROUP BY zone, network, category
+        """,
+        *texts, *acts,
+    )  # fmt: skip
+    return {(row["zone"], row["network"], row["category"]): row["at"] for row in rows}
 
 
 def of_request(database: Database, request_id: int, limit: int) -> list[Act]:

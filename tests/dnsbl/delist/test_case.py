@@ -103,3 +103,12 @@ def test_what_is_listed_again_is_evidence(
         audit.record(listed, [Act(at, "cli:jo", act, "bl.example", network, category)])
 
     assert case(listed, house).evidence_at == (NOW - 200 if counts else LISTING.listed_at)
+
+
+def test_no_number_of_other_acts_hides_evidence(listed: Database, house: House) -> None:
+    """Whoever asks again and again, while a request waits, does not bury what was seen."""
+    seen = Act(NOW - 900, "cli:jo", "listing.changed", "bl.example", "203.0.113.7/32", "spam")
+    asked = Act(NOW - 600, "portal", "request.requested", network="203.0.113.7/32")
+    audit.record(listed, [seen, *[asked] * 500])
+
+    assert case(listed, house).evidence_at == NOW - 900
