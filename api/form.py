@@ -32,6 +32,11 @@ async def read_fields(request: web.Request) -> dict[str, str]:
         raise web.HTTPRequestTimeout from None
     except (web.RequestPayloadError, ConnectionError):  # not well formed, or cut off
         raise web.HTTPBadRequest(text=msgid("The form did not arrive whole.")) from None
+    except RuntimeError:
+        if request.transport is not None:
+            raise
+        # Hung up before we began to read: aiohttp has no kinder error for that.
+        raise web.HTTPBadRequest(text=msgid("The form did not arrive whole.")) from None
     try:
         pairs = parse_qsl(
             body.decode("ascii"),

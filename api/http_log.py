@@ -23,6 +23,8 @@ class _Discreet(logging.Handler):
         kind = type(error).__name__ if error is not None else ""
         if isinstance(error, HttpProcessingError):
             structlog.get_logger().info("http_malformed", kind=kind)
+        elif isinstance(error, ConnectionError):
+            pass  # who hangs up while an answer is written is no trouble of ours
         elif record.levelno >= logging.ERROR:
             structlog.get_logger().error("http_failed", kind=kind)
 

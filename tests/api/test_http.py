@@ -8,7 +8,7 @@ import pytest
 from portal import Portal
 from structlog.typing import EventDict
 
-from api import form
+from api import form, http_log
 
 FORM_HEAD = (
     b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -72,3 +72,21 @@ async def test_a_compressed_form_is_not_unpacked(portal: Portal, log: list[Event
 
     assert reply.startswith(b"HTTP/1.1 400 ")
     assert not [event for event in log if event["log_level"] == "error"]
+
+
+async def test_who_hangs_up_in_the_middle_is_no_trouble_of_ours(
+    portal: Portal, log: list[EventDict]
+) -> None:
+    """Before its form was read, or while its answer is written: nothing is logged as an error."""
+    head = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Content-Length: 500\r\n\r\n"
+    )
+    for _ in range(100):
+        _, writer = await asyncio.open_connection("127.0.0.1", portal.house.portal_port)
+        writer.write(head)
+        writer.transport.abort()
+    http_log.logger().error("while writing", exc_info=ConnectionResetError("gone"))
+
+    assert (await portal.fetch("/")).status == 200
+    assert [event for event in log if event["log_level"] == "error"] == []
