@@ -106,7 +106,9 @@ def reported(error: Exception) -> int:
             return EXIT_USAGE
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "dnsbl"
-            complain(f"{error.format_message().rstrip('.')} (see `{command} --help`)")
+            # click sets a line for each choice of an option that is missing
+            message = error.format_message().replace("\n\t", " ").rstrip(".")
+            complain(f"{message} (see `{command} --help`)")
             return EXIT_USAGE
         case click.ClickException():
             complain(error.format_message())

@@ -111,5 +111,5 @@ def test_what_makes_no_token_is_refused(run: Run) -> None:
     )
     assert [result.exit_code for result in (name, without, unknown)] == [2, 2, 2]
     assert "a token's name is 1 to 64 of a-z" in name.stderr
-    assert "Missing option '--scope'" in without.stderr
+    assert "Missing option '--scope'. Choose from: review, read, write (see" in without.stderr
     assert "'all' is not one of 'review', 'read', 'write'" in unknown.stderr
