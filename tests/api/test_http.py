@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiohttp import web
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.streams import StreamReader
+from aiohttp.test_utils import make_mocked_request
 from portal import Portal
 from structlog.typing import EventDict
 
@@ -77,7 +81,7 @@ async def test_a_compressed_form_is_not_unpacked(portal: Portal, log: list[Event
 async def test_who_hangs_up_in_the_middle_is_no_trouble_of_ours(
     portal: Portal, log: list[EventDict]
 ) -> None:
-    """Before its form was read, or while its answer is written: nothing is logged as an error."""
+    """While its form is awaited, or its answer written: nothing is logged as an error."""
     head = (
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         b"Content-Length: 500\r\n\r\n"
@@ -90,3 +94,17 @@ async def test_who_hangs_up_in_the_middle_is_no_trouble_of_ours(
 
     assert (await portal.fetch("/")).status == 200
     assert [event for event in log if event["log_level"] == "error"] == []
+
+
+async def test_a_form_of_whom_nobody_is_left_is_not_whole() -> None:
+    """Hung up before its reading begins: the visitor's doing, and no error of ours."""
+    loop = asyncio.get_running_loop()
+    gone = BaseProtocol(loop)  # that never had a connection
+    request = make_mocked_request(
+        "POST", "/", {"Content-Type": "application/x-www-form-urlencoded"},
+        payload=StreamReader(gone, 2**16, loop=loop),
+    )  # fmt: skip
+    request.protocol.transport = None
+
+    with pytest.raises(web.HTTPBadRequest, match="Bad Request"):
+        await form.read_fields(request)
