@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import itertools
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Final
 
 import dns.message
 import dns.query
 import dns.rcode
 import pytest
-from house import House, free_port
+from browser import CHROMIUM_ARGUMENTS, DESKTOP, PHONE
+from house import ZONE_TEXT, House, free_port
 from mailserver import Mailbox, link
 from playwright.sync_api import Browser, Page, sync_playwright
 from running import Running
 
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-ADDRESS = "203.0.113.7"
-QUESTION = "7.113.0.203.bl.example"
+from api.language import language
+from dnsbl.network import parse
+from dnsbl.store import listings
+from dnsbl.store.database import open_writer
+from dnsbl.store.listings import Listing
+
+VISITS: Final = list(itertools.product(("en", "it"), (False, True), (PHONE, DESKTOP)))
+ADDRESSES: Final = {visit: f"203.0.113.{host}" for host, visit in enumerate(VISITS, 7)}
 
 
-@pytest.fixture
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The product as it runs, and the mail server that it sends through."""
+
+    house: House
+    mailbox: Mailbox
+
+
+@pytest.fixture(scope="module")
 def browser(tool: Callable[[str], str]) -> Iterator[Browser]:
     """Debian's Chromium."""
     chromium = tool("chromium")
@@ -41,75 +47,40 @@ def browser(tool: Callable[[str], str]) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def mailbox(house: House) -> Iterator[Mailbox]:
-    """A mail server that the house's sidecar sends through."""
-    port = free_port()
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The product, with an address listed for each visit."""
+    house = House(tmp_path_factory.mktemp("site"), free_port(), free_port())
+    house.write_zone(ZONE_TEXT)
+    mail_port = free_port()
+    mailbox = Mailbox(mail_port)
     house.write_config(
+        f"[portal.limits]\nclient_per_hour = {len(VISITS)}\n"
         f'[mail]\ntransport = "smtp"\nsender = "delist@bl.example"\n'
-        f'[mail.smtp]\nhost = "127.0.0.1"\nport = {port}\n'
+        f'[mail.smtp]\nhost = "127.0.0.1"\nport = {mail_port}\n'
     )
-    mailbox = Mailbox(port)
+    database = open_writer(house.config.data.database)
+    for address in ADDRESSES.values():
+        listing = Listing(
+            "bl.example", parse(address), "spam", "spam trap", listed_at=int(time.time()) - 86_400
+        )
+        listings.add(database, listing)
+    database.close()
     mailbox.start()
-    yield mailbox
+    running = Running(house.file)
+    running.wait_for("ready")
+    yield Site(house, mailbox)
+    running.stop()
     mailbox.stop()
 
 
-def listed(house: House, question: str = QUESTION) -> bool:
+def listed(house: House, address: str) -> bool:
     """What DNS says of an address just now."""
-    query = dns.message.make_query(question, "A")
+    name = f"{'.'.join(reversed(address.split('.')))}.bl.example"
+    query = dns.message.make_query(name, "A")
     reply = dns.query.udp(query, "127.0.0.1", port=house.dns_port, timeout=10)
     assert reply.rcode() in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
     return reply.rcode() == dns.rcode.NOERROR
-
-
-def wait_until_listed(house: House) -> None:
-    """Waits for a change made on the command line to be served."""
-    deadline = time.monotonic() + 30
-    while not listed(house):
-        assert time.monotonic() < deadline
-
-
-def request_mail(page: Page, house: House, mailbox_name: str) -> None:
-    """From the link in the bounce to the status page."""
-    page.goto(f"{house.portal_url}/?ip={ADDRESS}")
-    assert page.locator("input[name=ip]").input_value() == ADDRESS
-    page.locator("input[name=email]").fill(mailbox_name)
-    page.get_by_role("button", name="Submit").click()
-    page.wait_for_url(f"{house.portal_url}/status/*")
-
-
-@pytest.mark.parametrize("script", [False, True], ids=["without script", "with script"])
-def test_a_sender_delists_an_address_in_a_browser(
-    house: House,
-    mailbox: Mailbox,
-    browser: Browser,
-    serve: Callable[..., Running],
-    dnsbl: Callable[..., subprocess.CompletedProcess[str]],
-    *,
-    script: bool,
-) -> None:
-    """Bounce, form, status, mail, link, button, NXDOMAIN; no step needs JavaScript."""
-    serve(house.file)
-    assert dnsbl(house.file, "add", ADDRESS, "--reason", "spam trap").returncode == 0
-    wait_until_listed(house)
-    page = browser.new_page(java_script_enabled=script)
-
-    request_mail(page, house, "postmaster@sender.example")
-    confirm = link(mailbox.wait_for("postmaster@sender.example"))
-    scan(confirm)
-    assert listed(house)
-    page.goto(confirm)
-    assert listed(house)
-    page.get_by_role("button", name="Delist IP").click()
-
-    assert not listed(house)
-    assert ADDRESS in page.inner_text("main")
-    assert "no longer" in page.inner_text("main")
-    page.goto(confirm)
-    assert "already" in page.inner_text("main").lower()
-    assert page.get_by_role("button", name="Delist IP").count() == 0
-    page.close()
 
 
 def scan(url: str) -> None:
@@ -120,54 +91,66 @@ def scan(url: str) -> None:
             assert answer.status == 200
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_no_page_is_wider_than_its_window(
-    house: House,
-    mailbox: Mailbox,
-    browser: Browser,
-    serve: Callable[..., Running],
-    dnsbl: Callable[..., subprocess.CompletedProcess[str]],
-    width: int,
+class Visitor:
+    """Someone in front of a window of a width, who reads a language."""
+
+    def __init__(self, page: Page, tag: str, width: int) -> None:
+        self.page = page
+        self.tag = tag
+        self.width = width
+        self.say = language(tag).gettext
+
+    def see(self, words: str) -> None:
+        """The page says so, in the visitor's language, and needs no scrolling sideways."""
+        assert self.page.get_attribute("html", "lang") == self.tag
+        assert self.say(words) in self.page.inner_text("main")
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= self.width
+
+    def press(self, button: str) -> None:
+        """Presses a button by its English name."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=self.say(button), exact=True).click()
+
+
+@pytest.mark.parametrize(("tag", "script", "width"), VISITS)
+def test_a_sender_delists_an_address_in_a_browser(
+    site: Site, browser: Browser, *, tag: str, script: bool, width: int
 ) -> None:
-    """Every page of the flow fits a phone's width and a desktop's, without scrolling sideways."""
-    serve(house.file)
-    assert dnsbl(house.file, "add", ADDRESS).returncode == 0
-    wait_until_listed(house)
-    page = browser.new_page(viewport={"width": width, "height": 800})
-    pictures = Path(os.environ["SCREENSHOTS"]) if "SCREENSHOTS" in os.environ else None
-
-    def look(name: str) -> None:
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-        if pictures:
-            page.screenshot(path=pictures / f"{name}-{width}.png", full_page=True)
-
-    page.goto(house.portal_url)
-    look("start")
-    page.goto(f"{house.portal_url}/?ip={ADDRESS}")
-    look("lookup")
-    request_mail(page, house, "a-rather-long-mailbox-name@mail.sender.example")
-    look("status")
-    page.goto(link(mailbox.wait_for("a-rather-long-mailbox-name@mail.sender.example")))
-    look("confirm")
-    page.get_by_role("button", name="Delist IP").click()
-    look("delisted")
-    page.goto(f"{house.portal_url}/nowhere")
-    look("missing")
-    page.close()
-
-
-def test_the_browser_is_sent_nowhere_but_to_the_portal(
-    house: House, browser: Browser, serve: Callable[..., Running]
-) -> None:
-    """The pages load nothing from elsewhere, run no script and set no cookie."""
-    serve(house.file)
-    page = browser.new_page()
+    """Bounce, form, status, mail, link, button, NXDOMAIN, link again: in two languages, on a
+    phone and on a desk, whether scripts run or not.
+    """
+    address = ADDRESSES[tag, script, width]
+    mailbox = f"host-{address.rpartition('.')[2]}@mail.sender.example"
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, java_script_enabled=script, locale=tag
+    )
+    visitor = Visitor(context.new_page(), tag, width)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    visitor.page.on("request", lambda request: asked.append(request.url))
 
-    page.goto(house.portal_url)
+    visitor.page.goto(f"{site.house.portal_url}/?ip={address}")
+    visitor.see("Listed")
+    assert visitor.page.locator("input[name=ip]").input_value() == address
+    visitor.page.locator("input[name=email]").fill(mailbox)
+    visitor.press("Submit")
+    visitor.see("Request received")
+    assert visitor.page.url.startswith(f"{site.house.portal_url}/status/")
+    mail = site.mailbox.wait_for(mailbox)
+    assert mail["Content-Language"] == tag
+    confirm = link(mail)
+    scan(confirm)
+    visitor.page.goto(confirm)
+    visitor.see("What happens when you press")
+    assert listed(site.house, address)
+    visitor.press("Delist IP")
 
-    assert all(url.startswith(house.portal_url) for url in asked)
-    assert page.locator("script").count() == 0
-    assert page.context.cookies() == []
-    page.close()
+    assert not listed(site.house, address)
+    visitor.see("Delisted")
+    assert address in visitor.page.inner_text("h1")
+    visitor.page.goto(confirm)
+    visitor.see("Already delisted")
+    assert visitor.page.get_by_role("button").count() == 0
+    assert [url for url in asked if not url.startswith(site.house.portal_url)] == []
+    assert visitor.page.locator("script").count() == 0
+    assert context.cookies() == []
+    context.close()
