@@ -20,7 +20,7 @@ from crash.scenarios import SCENARIOS
 
 PROJECT: Final = Path(__file__).parent.parent.parent
 SHARE_VARIABLE: Final = "CRASH_SHARE"  # of the kills, for who waits: 0.1 is a tenth
-RUNS_LEAST: Final = 500  # in all; the issue asks for so many
+RUNS_LEAST: Final = 500  # in all
 
 # A kill goes to a point by its number, and what a life does beside another may make a few less.
 MISSED_MAX: Final = 0.15
