@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
+import threading
 
 import pytest
 from house import House
-from portal import Clock, Portal
+from portal import PATIENCE_S, START, Clock, Portal
 from running import run_dnsbl
+
+from api.hooks.deciding import Adviser
+from api.hooks.message import Message, Reply
+from api.hooks.trial import Trial
+from dnsbl.config import HookConfig
+from dnsbl.delist.case import Case
 
 TAKES = "#!/bin/sh\ncat > told.json\n"
 DECIDES = """\
@@ -62,3 +70,35 @@ async def test_a_hook_that_breaks_is_tried_once(house: House, clock: Clock, role
     assert result.returncode == 1
     assert result.stderr.startswith("dnsbl: crm did not take it: ")
     assert " dead " in shown.stdout
+
+
+async def test_a_plugin_that_is_slow_to_load_holds_up_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is loaded for the trial in a thread: the portal's pages go on meanwhile."""
+    loaded = threading.Event()
+
+    def load(_: HookConfig) -> Adviser:
+        assert loaded.wait(PATIENCE_S), "the event loop was held up"
+        return Silent()
+
+    monkeypatch.setattr("api.hooks.trial.open_adviser", load)
+    program(house, "decide", DECIDES)
+    (hook,) = house.config.hooks
+    body = json.dumps({"data": {"test": True, "zone": "bl.example", "category": "spam"}})
+
+    trial = asyncio.create_task(Trial(hook, lambda: START).send(Message("x", START, body.encode())))
+    await asyncio.sleep(0)  # it has begun
+    loaded.set()
+
+    assert await trial == Reply("done", "no opinion")
+
+
+class Silent:
+    """A hook that has no opinion."""
+
+    async def ask(self, _: Case) -> None:
+        """Says nothing."""
+
+    async def close(self) -> None:
+        """Holds nothing."""
