@@ -207,8 +207,8 @@ async def test_the_program_writes_down_what_it_is_told(operator: Operator) -> No
     later = await operator.tell("record", EVENT)
 
     assert taken == [Reply("done", "exit status 0")]
-    uid, _, body = written.strip().partition(" ")
-    assert (uid, json.loads(body)) == ("msg_1", json.loads(EVENT.body))
+    assert json.loads(written) == {"id": "msg_1", **json.loads(EVENT.body)}
+    assert written.count("\n") == 1
     assert [reply.kind for reply in later] == ["later"]
     assert "Is a directory" in later[0].detail
 
