@@ -141,6 +141,13 @@ def test_a_picture_is_taken(house: House, octets: bytes) -> None:
         (SVG.format('<image href="data:image/svg+xml;base64,aaaa"/>').encode(), "its href leads"),
         (SVG.format('<rect fill="url(https://a.example/)"/>').encode(), "its fill fetches"),
         (SVG.format("<style>@import 'a.css'</style>").encode(), "its style sheet fetches"),
+        (SVG.format("<style>@im<!-- -->port 'a.css'</style>").encode(), "style sheet fetches"),
+        (SVG.format(f"<style>{' ' * 8188}@import 'a.css'</style>").encode(), "style sheet fetches"),
+        (SVG.format("<style>@\\69mport 'a.css'</style>").encode(), "its style sheet fetches"),
+        (SVG.format("<style>@im<b/>port 'a.css'</style>").encode(), "holds an element <b>"),
+        (SVG.format("<style>a{fill:image-set('a.png' 1x)}</style>").encode(), "sheet fetches"),
+        (SVG.format('<set attributeName="xlink:href" to="javascript:x()"/>').encode(),
+         "a link that changes"),
     ],
 )  # fmt: skip
 def test_more_than_a_picture_is_refused(house: House, octets: bytes, said: str) -> None:
