@@ -11,6 +11,7 @@ from dnsbl.store import requests
 
 ADDRESS = "203.0.113.7"
 MAILBOX = "postmaster@sender.example"
+NOT_FROM_ITSELF = "A request that comes from the IP address itself is not held up by this."
 
 
 async def held(portal: Portal) -> int:
@@ -19,7 +20,10 @@ async def held(portal: Portal) -> int:
 
 
 async def test_one_request_at_a_time_for_an_address(portal: Portal) -> None:
-    """While one waits for its confirmation, another is told until when; the mail is not doubled."""
+    """While one waits for its confirmation, another is told until when; the mail is not doubled.
+
+    It is no limit to who asks from the address, and the page says so.
+    """
     await portal.add(ADDRESS)
     await portal.ask(ADDRESS, MAILBOX)
 
@@ -28,6 +32,7 @@ async def test_one_request_at_a_time_for_an_address(portal: Portal) -> None:
     assert again.status == 429
     assert again.headers["Retry-After"] == "86400"
     assert "already" in again.text
+    assert NOT_FROM_ITSELF in again.text
     assert await held(portal) == 1
 
 
@@ -55,6 +60,7 @@ async def test_a_mailbox_gets_three_mails_an_hour(portal: Portal) -> None:
 
     assert page.status == 429
     assert "has been sent its 3 mails for this hour." in page.text
+    assert NOT_FROM_ITSELF not in page.text
     assert page.headers["Retry-After"] == str(3600 - 180)
     portal.clock.at += 3600 - 180
     assert (await portal.ask("203.0.113.3", "me+y@a.example")).status == 303

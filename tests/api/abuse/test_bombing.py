@@ -153,7 +153,10 @@ async def test_two_hundred_at_once_for_one_mailbox_are_three(house: House, clock
 async def test_a_stranger_cannot_shut_an_owner_out(
     house: House, clock: Clock, address: str, owner: str
 ) -> None:
-    """Whatever others asked for an address, who asks from it is heard; by limits of its own."""
+    """Whatever others asked for an address, who asks from it is heard, by limits of its own.
+
+    Who asks from elsewhere reads so.
+    """
     async with crowd(house, clock) as (portal, people):
         await portal.add("2001:db8::/64")
         for number in range(4):
@@ -162,6 +165,7 @@ async def test_a_stranger_cannot_shut_an_owner_out(
         other = await people.attempt(Attempt("192.0.2.1", address, "me@sender.example"))
         assert other.status == 429
         assert "hostmaster@bl.example" in other.text
+        assert "comes from the IP address itself is not held up" in other.text
 
         mine = [Attempt(owner, address, f"me@d{number}.example") for number in range(9)]
         statuses = [(await people.attempt(each)).status for each in mine]
