@@ -187,6 +187,26 @@ async def test_a_relapse_waits_and_then_its_link_works(portal: Portal) -> None:
     assert request.confirmed_at == START
 
 
+async def test_no_link_is_promised_that_an_operator_still_holds(house: House, clock: Clock) -> None:
+    """What waits beside a review has its time; the link works once the operator has decided."""
+    house.write_zone(
+        f'{ZONE_TEXT}\n[category.policy]\nanswer = "127.0.0.3"\ntext = "$"\ndelist = "review"\n'
+    )
+    async with Portal(house, clock) as portal:
+        for category in ("spam", "policy"):
+            await portal.add(LISTED, category)
+        await delisted(portal, 3)
+        link = await portal.link(LISTED)
+
+        pressed = await portal.press(link)
+        looked = await portal.fetch(link)
+
+        assert await portal.state() is State.REVIEW
+        for page in (pressed, looked):
+            assert re.search(r"Has to wait until\s+<[^>]+>16 January 2027, 08:00 UTC", page.text)
+            assert "the link in your mail works again" not in page.text
+
+
 async def test_new_evidence_while_a_request_waits_ends_it(portal: Portal) -> None:
     """What was called mended was seen again."""
     await portal.add(LISTED)
