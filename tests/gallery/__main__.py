@@ -21,16 +21,22 @@ from gallery.programme import Picture, pictures, table
 from gallery.stage import stage
 
 COLOURS: Final = 16  # of four bits: the grounds, and letters with their edges
-HEIGHT_MAX: Final = 1600  # pixels; what is longer goes on as it began
+HEIGHT_MAX: Final = 1480  # pixels; what is longer goes on as it began
 
 
 async def take(browser: Browser, picture: Picture, folder: Path) -> None:
     """Plays a scene, and keeps how its page looks."""
     with tempfile.TemporaryDirectory() as house:
         async with stage(
-            browser, Path(house), picture.tag, width=picture.width, dark=picture.dark
+            browser,
+            Path(house),
+            picture.tag,
+            width=picture.width,
+            dark=picture.dark,
+            write_wait_s=picture.scene.write_wait_s,
         ) as set_up:
             await picture.scene.reach(set_up)
+            assert set_up.status == picture.scene.status, picture.name
             octets = await set_up.page.screenshot(full_page=True, animations="disabled")
     with Image.open(io.BytesIO(octets)) as image:
         shown = image.convert("RGB").crop((0, 0, image.width, min(image.height, HEIGHT_MAX)))

@@ -167,7 +167,7 @@ async def too_large(stage: Stage) -> None:
     await stage.press("Submit")
 
 
-@scene("not-now", 503)
+@scene("not-now", 503, write_wait_s=0.2)
 async def unavailable(stage: Stage) -> None:
     """Another program holds the database: nothing was changed."""
     await stage.add()

@@ -16,6 +16,7 @@ from portal import START, Clock, Portal
 from scripted_dns import Script, records
 
 from api.language import language
+from api.truth import WRITE_WAIT_S
 from dnsbl.network import parse
 from dnsbl.store import delistings, listings, outbox
 from dnsbl.store.listings import Listing
@@ -23,7 +24,6 @@ from dnsbl.store.listings import Listing
 LISTED: Final = "203.0.113.7"
 SENDER: Final = "postmaster@sender.example"
 DAY_S: Final = 86_400
-WRITE_WAIT_S: Final = 0.2  # a scene locks the database
 
 _MAIN: Final = """\
 origin = "bl.northwind.example"
@@ -189,7 +189,7 @@ class Stage:
 @asynccontextmanager
 async def stage(
     browser: Browser, folder: Path, tag: str = "en", *, width: int = 1280, script: bool = True,
-    scale: float = 1, dark: bool = False,
+    scale: float = 1, dark: bool = False, write_wait_s: float = WRITE_WAIT_S,
 ) -> AsyncIterator[Stage]:  # fmt: skip
     """A stage of its own, in a language; its window is so wide (CSS pixels)."""
     async with Script() as names:
@@ -204,7 +204,7 @@ async def stage(
         mailbox.start()
         try:
             house = furnish(folder, mail_port, names.port)
-            async with Portal(house, Clock(), write_wait_s=WRITE_WAIT_S) as portal:
+            async with Portal(house, Clock(), write_wait_s=write_wait_s) as portal:
                 context = await browser.new_context(
                     viewport={"width": width, "height": 800}, java_script_enabled=script,
                     locale=tag, device_scale_factor=scale, reduced_motion="reduce",
