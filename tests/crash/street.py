@@ -79,9 +79,16 @@ class Neighbourhood:
 
     def forget(self, *, hooks_fail_first: bool) -> None:
         """Begins a new run."""
-        self.socket.sendall(b"fail" if hooks_fail_first else b"forget")
-        self._wait_for("forgot")
+        self._order(world.FAIL if hooks_fail_first else world.FORGET)
         self.taken = Taken()
+
+    def sync(self) -> None:
+        """Returns once all that it took by now was told."""
+        self._order(world.SYNC)
+
+    def _order(self, order: bytes) -> None:
+        self.socket.sendall(order)
+        self._wait_for("done")
 
     def _wait_for(self, word: str) -> None:
         while not any(word in line for line in self.read()):
@@ -234,6 +241,7 @@ class Street:
     def settle(self) -> None:
         """Lets time pass until nothing is left to be sent by mail or to hooks, or to be seen."""
         self.until(self._is_settled)
+        self.neighbourhood.sync()
 
     def _is_settled(self) -> bool | None:
         mails, told, behind, unseen = self.rows(

@@ -1,7 +1,7 @@
 """What is around a sidecar and outlives it: a mail server, a name server, hooks behind HTTP.
 
 A process of its own. What it took it tells at once, a line of JSON each, on the
-socket that it was given; what it is sent there makes it forget everything.
+socket that it was given, on which it takes orders as well.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ from typing import Any, Final
 
 import dns.message
 import dns.rcode
+
+# What the process is ordered: to tell all that it took so far; to forget it; and that hooks behind
+# HTTP fail at the first attempt of each message.
+SYNC: Final = b"sync"
+FORGET: Final = b"forget"
+FAIL: Final = b"fail"
 
 GREYLISTED: Final = "grey"  # what a mailbox begins with whose first mail has to come again
 REFUSED: Final = "refused"  # and one that there is not
@@ -49,7 +55,7 @@ class World:
     def __init__(self, told: socket.socket) -> None:
         self._told = told
         self._deferred: set[str] = set()
-        self.hooks_fail_first = False
+        self._hooks_fail_first = False
 
     async def run(self, ports: Ports) -> None:
         """Until the other end of its socket is closed."""
@@ -60,9 +66,10 @@ class World:
         await loop.create_datagram_endpoint(_NameServer, ("127.0.0.1", ports.dns))
         self._tell({"ready": True})
         while order := await loop.sock_recv(self._told, 4096):
-            self._deferred.clear()
-            self.hooks_fail_first = b"fail" in order
-            self._tell({"forgot": True})
+            if order != SYNC:
+                self._deferred.clear()
+                self._hooks_fail_first = order == FAIL
+            self._tell({"done": True})
 
     def _tell(self, what: dict[str, Any]) -> None:
         line = json.dumps(what).encode() + b"\n"
@@ -118,7 +125,7 @@ class World:
                 answer = b'{"decision": "accept"}'
             else:
                 uid = head.lower().partition(b"webhook-id: ")[2].partition(b"\r")[0].decode()
-                if self.hooks_fail_first and uid not in self._deferred:
+                if self._hooks_fail_first and uid not in self._deferred:
                     self._deferred.add(uid)
                     status = b"500 Out of order"
                 else:
