@@ -274,7 +274,8 @@ async def test_only_never_remaining_is_a_refusal(portal: Portal) -> None:
 
     page = await portal.press(link)
 
-    assert "Not removed" in page.text
+    assert "The address was not removed." in page.text
+    assert "This category is not removed on request" in page.text
     assert await portal.listed() == [f"{ADDRESS} hijacked"]
     assert await states(portal) == {State.REFUSED: 1}
 
