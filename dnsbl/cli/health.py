@@ -1,31 +1,34 @@
-"""`check`: configuration, zones, data, mail, and the ports, each with a finding."""
+"""`check`: configuration, zones, data, and all the rest that has a finding."""
 
 from __future__ import annotations
 
 import collections
-import ipaddress
 import itertools
 import os
 import shlex
 import shutil
-import socket
-import ssl
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 
 from dnsbl import native
-from dnsbl.cli import hook_health, options, ports, report
+from dnsbl.cli import (
+    hook_backlog,
+    hook_health,
+    mail_health,
+    options,
+    ports,
+    report,
+    resolver_health,
+)
 from dnsbl.cli.finding import Finding, State
 from dnsbl.cli.verb import Verb
-from dnsbl.config import Config, DnsConfig, SmtpConfig, ZoneConfig, load
-from dnsbl.config.mail import SmtpSecurity
+from dnsbl.config import Config, DnsConfig, ZoneConfig, load
 from dnsbl.errors import DnsblError
 from dnsbl.server.workers import cpu_count, worker_count
 from dnsbl.store import exclusions, listings
@@ -35,13 +38,6 @@ from dnsbl.zone.twin import COMPILED, MISSING
 
 FREE_OCTETS_LEAST: Final = 256 << 20  # an import's log and a copy of the database still fit
 PROBLEMS_SHOWN_MAX: Final = 5
-SMTP_TIMEOUT_S: Final = 3.0
-
-_SECURITY: Final[dict[SmtpSecurity, str]] = {
-    "none": "without TLS",
-    "starttls": "with STARTTLS",
-    "tls": "with TLS",
-}
 
 
 class CheckFailedError(DnsblError):
@@ -57,6 +53,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield kept_private(folder_finding("data directory", folder), folder, shlex.quote(str(folder)))
     yield from database_findings(config)
     yield from mail_findings(config)
+    yield from resolver_health.findings(config.resolver)
     if config.dns.query_log.file is not None:
         yield query_log_finding(config.dns.query_log.file)
     yield from hook_health.findings(config)
@@ -135,6 +132,7 @@ def database_findings(config: Config) -> Iterator[Finding]:
             # The log beside the file, and the log's index, hold the same rows.
             yield kept_private(integrity_finding(opened), path, f"{shlex.quote(str(path))}*")
             yield rows_finding(config, opened)
+            yield from hook_backlog.findings(config, opened)
     except DatabaseMissingError as error:
         yield missing_finding(config, error)
     except StoreError as error:
@@ -205,60 +203,7 @@ def mail_findings(config: Config) -> Iterator[Finding]:
         detail = f"{finding.detail}; mails are files there, none is sent"
         yield Finding("mail", finding.state, detail)
         return
-    smtp = config.mail.smtp
-    yield server_finding(smtp)
-    if smtp.password_file is not None:
-        yield password_finding(smtp.password_file)
-    if smtp.ca_file is not None:
-        yield certificates_finding(smtp)
-    if _is_loopback(config.portal.public_url):
-        detail = f"portal.public_url is {config.portal.public_url}; the links of mails lead nowhere"
-        yield Finding("mail links", "warning", detail)
-
-
-def server_finding(smtp: SmtpConfig) -> Finding:
-    """Whether the mail server takes connections; nothing is said to it."""
-    way = f"by SMTP to {smtp.host} port {smtp.port}, {_SECURITY[smtp.security]}"
-    try:
-        socket.create_connection((smtp.host, smtp.port), SMTP_TIMEOUT_S).close()
-    except OSError as error:
-        return Finding("mail", "error", f"{way}: cannot be reached: {error.strerror or error}")
-    return Finding("mail", "ok", way)
-
-
-def password_finding(file: Path) -> Finding:
-    """Whether the password can be read, by us and by nobody else."""
-    subject = "mail password"
-    try:
-        mode = file.stat().st_mode
-        text = file.read_text()
-    except OSError as error:
-        return Finding(subject, "error", f"{file} cannot be read: {error.strerror}")
-    except UnicodeDecodeError:
-        return Finding(subject, "error", f"{file} is not text")
-    if not text.strip():
-        return Finding(subject, "error", f"{file} is empty")
-    if mode & (stat.S_IRWXO | stat.S_IWGRP):
-        return Finding(subject, "warning", f"{file} is open to other users; chmod 600 closes it")
-    return Finding(subject, "ok", f"{file} can be read")
-
-
-def certificates_finding(smtp: SmtpConfig) -> Finding:
-    """Whether the file of certificates to trust can be used."""
-    try:
-        ssl.create_default_context(cafile=smtp.ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        detail = f"{smtp.ca_file} cannot be used: {error.strerror or error}"
-        return Finding("mail certificates", "error", detail)
-    return Finding("mail certificates", "ok", f"{smtp.ca_file} can be used")
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    yield from mail_health.findings(config)
 
 
 def path_finding() -> Finding:
@@ -299,11 +244,12 @@ def workers_finding(dns: DnsConfig) -> Finding:
 @options.config_option
 @options.output_option
 def check(config_file: Path, output: report.Output) -> None:
-    """Examine configuration, zones, database, mail settings and ports.
+    """Examine configuration, zones, database, mail settings, hooks and ports.
 
     Changes nothing, and sends no mail. Where the server runs, it is asked for
-    the test entries of RFC 5782. The exit code is 0 without errors, warnings or not, 1 with errors,
-    2 where the configuration cannot be used.
+    the test entries of RFC 5782; each server of [resolver] is asked one question.
+    The exit code is 0 without errors, warnings or not, 1 with errors, 2 where the
+    configuration cannot be used.
     """
     config = load(config_file)
     found = list(examine(config))

@@ -218,6 +218,17 @@ def test_mail_by_smtp_needs_its_files(examine: Examine, house: House) -> None:
     assert found["mail links"][0] == "warning"
 
 
+def test_bounces_that_nobody_reads_are_warned_of(examine: Examine, house: House) -> None:
+    """Of mails by SMTP: without an address of their own, no status page ever tells of them."""
+    house.write_config(SMTP)
+    state, detail = examine()["mail bounces"]
+    house.write_config(SMTP.replace("[mail]", '[mail]\nbounces = "bounces@bl.example"'))
+
+    assert state == "warning"
+    assert "docs/bounces.md" in detail
+    assert "mail bounces" not in examine()
+
+
 @pytest.mark.parametrize(
     ("security", "words"),
     [("none", "without TLS"), ("starttls", "with STARTTLS"), ("tls", "with TLS")],
