@@ -8,6 +8,7 @@
 # make bench  measures beside other servers, about forty minutes; make bench-quick: in two
 #             BENCH_ARGS='--lists 1M --rounds 3 --only peers --write'; --help has them all
 # make messages   brings the catalogues of translations into step with the sources
+# make screenshots  takes the pictures of docs/images/portal anew
 # make install PREFIX=/opt/dnsbl  a virtual environment of its own, for packages and images
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup setup-dev install run test test-pure fuzz sanitize lint types check messages bench bench-quick clean
+.PHONY: setup setup-dev install run test test-pure fuzz sanitize lint types check messages screenshots bench bench-quick clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.set-up
@@ -76,6 +77,10 @@ types: setup-dev
 
 messages: setup-dev
 	$(BIN)/python -m api.extraction
+
+screenshots: setup-dev
+	rm -rf docs/images/portal
+	PYTHONPATH=.:tests $(BIN)/python -m gallery docs/images/portal
 
 check: lint types
 	$(MAKE) test
