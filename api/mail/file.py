@@ -23,8 +23,10 @@ class FileCarrier:
     async def carry(self, envelope: Envelope) -> Outcome:
         """Writes the mail; sent again, it replaces the file of the first time."""
         path = self._folder / _name(envelope.mail)
+        # RFC 5321 §4.4: whoever delivers a mail for good keeps the envelope's sender in it.
+        delivered = f"Return-Path: <{envelope.sender}>\r\n".encode() + envelope.message
         try:
-            await asyncio.to_thread(_write, path, envelope.message)
+            await asyncio.to_thread(_write, path, delivered)
         except OSError as error:
             detail = f"{path}: {error.strerror}"
             return Deferred(Trouble.UNWRITTEN, operator_fault=True, detail=detail)
