@@ -7,7 +7,8 @@ A delisting's way, in order:
                      ``form`` and ``form_token`` whether its form is one of ours
 ``portal.lookup``    is the address listed, why, and what can be done about it; what a request
                      would meet is its ``portal.outlook``
-``portal.request``   one mailbox and one address: checked (``mailbox``, ``limits``), committed
+``portal.request``   one mailbox and one address: checked (``mailbox``, whose domain ``suffixes``
+                     knows, ``limits``), committed
 ``portal.status``    how it fares, at an address that only the requester knows
 ``mail.delivery``    takes the mail from the outbox; ``mail_domain`` says whether it can arrive,
                      ``mail.draft`` has what ``mail.compose`` writes, ``mail.smtp`` or

@@ -8,6 +8,7 @@ from typing import Final
 import email_validator
 
 from api.language import Sentence, SentenceError
+from api.suffixes import registered
 
 MAILBOX_CHARS_MAX: Final = 254  # RFC 5321 §4.5.3.1.3: a path of 256 octets with its brackets
 
@@ -31,7 +32,10 @@ class MailboxError(SentenceError):
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """An ASCII mailbox; `key` is the mailbox as limits count it, `domain` what stands after @."""
+    """An ASCII mailbox; `key` is the mailbox as limits count it, `domain` its domain likewise.
+
+    That is the registrable one: whoever has it makes names below it at will.
+    """
 
     text: str
     key: str
@@ -54,7 +58,8 @@ def parse(text: str) -> Mailbox:
         )
     local, _, domain = ascii_text.rpartition("@")
     untagged = local.partition("+")[0] or local
-    return Mailbox(ascii_text, f"{untagged}@{domain}".lower(), domain.lower())
+    domain = domain.lower()
+    return Mailbox(ascii_text, f"{untagged.lower()}@{domain}", registered(domain) or domain)
 
 
 def _one(text: str) -> str:

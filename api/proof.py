@@ -7,15 +7,13 @@ network that the request came from; what ties them to the address is the DNS.
 from __future__ import annotations
 
 import asyncio
-import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from publicsuffixlist import PublicSuffixList
-
 from api.resolver import Resolver, UnknownError
+from api.suffixes import registered
 from dnsbl.config import Config
 from dnsbl.config.domain import parse_hostname
 from dnsbl.delist.case import Case, Proof
@@ -112,7 +110,7 @@ async def _follow_mail(address: Network, domain: str, resolver: Resolver, found:
     If one had other addresses only, the link in the mail could have been read there.
     RFC 5321 §5.1: a domain without MX records is its own host.
     """
-    if not domain or _suffixes().privatesuffix(domain) is None:
+    if not domain or registered(domain) is None:
         return
     try:
         hosts = await resolver.exchangers(domain) or (domain,)
@@ -145,12 +143,12 @@ def _domains(names: Iterable[str]) -> tuple[str, ...]:
     """
     domains: set[str] = set()
     for name in names:
-        registered = _suffixes().privatesuffix(name)
-        while registered is not None and name != registered:
+        top = registered(name)
+        while top is not None and name != top:
             domains.add(name)
             name = name.partition(".")[2]  # noqa: PLW2901  # its parent
-        if registered is not None:
-            domains.add(registered)
+        if top is not None:
+            domains.add(top)
     return tuple(sorted(domains, key=lambda domain: (domain.count("."), domain)))
 
 
@@ -160,9 +158,3 @@ def _told(domains: Sequence[str]) -> tuple[str, ...]:
     return tuple(
         domain for domain, end in zip(domains, ends, strict=False) if end <= TOLD_CHARS_MAX
     )
-
-
-@functools.cache
-def _suffixes() -> PublicSuffixList:
-    """https://publicsuffix.org, as it is when the library is installed: nothing is fetched."""
-    return PublicSuffixList()

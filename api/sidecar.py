@@ -13,6 +13,7 @@ from typing import Final, Self
 import structlog
 from aiohttp import web
 
+from api import suffixes
 from api.app import build
 from api.connections import BACKLOG, Connections
 from api.expiry import Expiry
@@ -94,6 +95,7 @@ class Sidecar:
             stack.push_async_callback(self.truth.close)
             await self.truth.open()
             await self.notifying.begin()
+            await asyncio.to_thread(suffixes.read)  # or the first visitor would hold up the others
             # Last in, first out: no new visitors, then the workers, then the database.
             stack.push_async_callback(self._stop_workers)
             await self._listen(stack)

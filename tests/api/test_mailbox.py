@@ -21,6 +21,11 @@ BOOKS = "xn--bcher-kva.example"
         ("m.e@a.example", Mailbox("m.e@a.example", "m.e@a.example", "a.example")),
         ("me+a+b@a.example", Mailbox("me+a+b@a.example", "me@a.example", "a.example")),
         ("r&d@a.example", Mailbox("r&d@a.example", "r&d@a.example", "a.example")),
+        # whoever registered a domain has all names below it; in co.uk everybody registers
+        ("me@mx.b.a.example", Mailbox("me@mx.b.a.example", "me@mx.b.a.example", "a.example")),
+        ("me@m.a.co.uk", Mailbox("me@m.a.co.uk", "me@m.a.co.uk", "a.co.uk")),
+        ("me@co.uk", Mailbox("me@co.uk", "me@co.uk", "co.uk")),
+        (f"me@m.{BOOKS}", Mailbox(f"me@m.{BOOKS}", f"me@m.{BOOKS}", BOOKS)),
         # one domain, however it is written: wide letters, an ideographic stop, a decomposed umlaut
         ("me@\uff41.example", Mailbox("me@a.example", "me@a.example", "a.example")),
         ("me@a\u3002example", Mailbox("me@a.example", "me@a.example", "a.example")),

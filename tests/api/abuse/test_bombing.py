@@ -94,8 +94,9 @@ def tagged(number: int) -> Attempt:
 
 
 def of_one_domain(number: int) -> Attempt:
-    """A thousand mailboxes of one domain."""
-    return Attempt(everywhere(number), spread(number), f"m{number}@sender.example")
+    """A thousand mailboxes of one domain, and of a thousand names below it."""
+    below = f"h{number}." if number % 2 else ""
+    return Attempt(everywhere(number), spread(number), f"m{number}@{below}sender.example")
 
 
 def of_one_client(number: int) -> Attempt:
