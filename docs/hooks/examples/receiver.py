@@ -30,7 +30,10 @@ def decide(case: dict) -> dict:
 
 def take_note(event: dict) -> None:
     """What happened; a program of yours would tell somebody."""
-    print(event["type"], event["data"]["subject"], event["data"]["reason"], flush=True)
+    data = event["data"]
+    # Written in one piece: several threads are at it.
+    sys.stdout.write(f"{event['type']} {data['subject']} {data['reason']}\n")
+    sys.stdout.flush()
 
 
 class Receiver(BaseHTTPRequestHandler):

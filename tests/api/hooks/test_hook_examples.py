@@ -194,6 +194,19 @@ async def test_the_program_holds_what_its_file_names(operator: Operator) -> None
     assert free.outcome is Outcome.ACCEPT
 
 
+async def test_the_program_refuses_nobody_for_a_slip_in_its_file(operator: Operator) -> None:
+    """A line that is no network is an error, which an operator sees, and no refusal."""
+    operator.run(block("By a program", "sh"))
+    operator.configure("By a program")
+    with (operator.house.folder / "hold.txt").open("a") as file:
+        file.write("203.0.113.7/24 host bits\n")
+
+    (undecided,) = await operator.decide(made(delistings=()))
+
+    assert undecided.outcome is Outcome.REVIEW
+    assert "has host bits set" in undecided.note
+
+
 async def test_the_program_writes_down_what_it_is_told(operator: Operator) -> None:
     """A line for each message; where it cannot write, it wants to be told later."""
     operator.run(block("By a program", "sh"))
