@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
-from xml.parsers import expat
 
 from dnsbl.errors import DnsblError
 
@@ -59,6 +58,8 @@ def read_logo(file: Path) -> Logo:
 def _check_drawing(octets: bytes) -> None:
     """Raises LogoError for what is not SVG, or more than a drawing."""
     # Expat fetches nothing, and without a document type there are no entities to multiply.
+    from xml.parsers import expat  # noqa: PLC0415  # the DNS process has no use for it
+
     parser = expat.ParserCreate(namespace_separator=" ")
     drawing = _Drawing()
     parser.StartElementHandler = drawing.started
