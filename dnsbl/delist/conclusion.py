@@ -170,7 +170,7 @@ def _note(
     if (kind := _EVENTS.get(outcome)) is not None:
         events.record(
             database, kind, requests.network_text(request.address), now=now, zone=zone,
-            category=category, reason=decision.reason or decision.rule, request_id=request.id,
+            category=category, reason=decision.reason, request_id=request.id,
         )  # fmt: skip
 
 

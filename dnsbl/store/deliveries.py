@@ -190,13 +190,17 @@ def replay_dead(database: Database, hook: str, now: int) -> int:
 
 
 def depths(database: Database) -> dict[tuple[str, DeliveryState], int]:
-    """How many deliveries of each hook that was ever served are queued and dead."""
+    """How many deliveries of each hook that was ever served are queued and dead.
+
+    A trial that came to nothing was seen by who made it, and is not among the dead.
+    """
     states: tuple[DeliveryState, ...] = ("queued", "dead")
     found = {(row["name"], state): 0 for row in database.rows("SELECT name FROM hooks")
              for state in states}  # fmt: skip
     for state in states:  # each has an index of its own; the delivered ones are many
         for row in database.rows(
-            f"SELECT hook, count(*) AS n FROM hook_deliveries WHERE state = '{state}' GROUP BY hook"
+            f"SELECT hook, count(*) AS n FROM hook_deliveries WHERE state = '{state}' "
+            "AND (state = 'queued' OR subject NOT GLOB 'msg_*') GROUP BY hook"
         ):
             found[row["hook"], state] = int(row["n"])
     return found

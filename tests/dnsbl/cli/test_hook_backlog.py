@@ -72,6 +72,20 @@ def test_messages_that_were_given_up_are_warned_of(
     ]  # fmt: skip
 
 
+def test_a_trial_that_came_to_nothing_is_no_warning(house: House, database: Database) -> None:
+    """Who tried the hook was told."""
+    with database.transaction():
+        tried = deliveries.queue_test(
+            database, "log", "listing.added", subject="192.0.2.1/32", zone="bl.example",
+            category="spam", now=NOW,
+        )  # fmt: skip
+        delivery = deliveries.get(database, tried)
+        assert delivery is not None
+        deliveries.settle(database, delivery, "dead", "refused", now=NOW)
+
+    assert list(findings(house.config, database)) == []
+
+
 def test_check_warns_and_what_it_names_mends_it(
     run: Any,  # noqa: ANN401  # a fixture
     run_json: Any,  # noqa: ANN401
