@@ -13,9 +13,10 @@ from hypothesis import settings
 from dnsbl.store.database import Database, open_writer
 
 # No deadlines: on a loaded machine an example may take any time. "short" is for builds that are
-# slow in themselves (`make sanitize`).
+# slow in themselves (`make sanitize`), "long" for who has an hour.
 settings.register_profile("house", deadline=None)
 settings.register_profile("short", deadline=None, max_examples=20)
+settings.register_profile("long", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 

@@ -89,6 +89,12 @@ MAILBOXES: Final = ("postmaster@sender.example", "abuse@sender.example")
 HOOK: Final = "hook:judge"
 MANY: Final = 1_000_000
 
+# What the hook says of each category: more often yes than anything else.
+SAYS: Final = st.lists(
+    st.sampled_from([*Says, Says.ACCEPT, Says.ACCEPT, Says.DEFER]),
+    min_size=len(CATEGORIES), max_size=len(CATEGORIES),
+)  # fmt: skip
+
 WAITING: Final = frozenset({State.MAIL_QUEUED, State.MAIL_SENT})
 OPEN: Final = WAITING | {State.MAIL_FAILED, State.COOLDOWN}
 ENDS: Final = frozenset(
@@ -215,7 +221,6 @@ class Requests(RuleBasedStateMachine):
     """Everything that happens to requests. `ground` is set by the test."""
 
     ground: Ground
-    petitions = Bundle("petitions")
     links = Bundle("links")
     drafts = Bundle("drafts")
     thoughts = Bundle("thoughts")
@@ -240,6 +245,7 @@ class Requests(RuleBasedStateMachine):
 
     @initialize(categories=st.lists(st.sampled_from(CATEGORIES), unique=True, min_size=1))
     def listed_from_the_start(self, categories: list[str]) -> None:
+        """More than one thing lists the first address."""
         for category in categories:
             self._list(ADDRESSES[0], category)
 
@@ -267,12 +273,43 @@ class Requests(RuleBasedStateMachine):
 
     # A visitor
 
+    @initialize(
+        target=links, category=st.sampled_from(CATEGORIES), mailbox=st.sampled_from(MAILBOXES),
+        count=st.integers(1, len(ADDRESSES)),
+    )  # fmt: skip
+    def asked_from_the_start(self, category: str, mailbox: str, count: int) -> Any:  # noqa: ANN401
+        """So that no way is spent on coming to a link."""
+        for address in ADDRESSES[:count]:
+            self._list(address, category)
+            self._request(address, mailbox, from_itself=False)
+        return self._receive()
+
     @rule(
-        target=petitions, address=st.sampled_from(ADDRESSES), mailbox=st.sampled_from(MAILBOXES),
+        target=links, category=st.sampled_from(CATEGORIES), address=st.sampled_from(ADDRESSES),
+        mailbox=st.sampled_from(MAILBOXES),
+    )  # fmt: skip
+    def ask_and_receive(self, category: str, address: str, mailbox: str) -> Any:  # noqa: ANN401
+        """A listed sender's usual way to a link."""
+        self._list(address, category)
+        self._watch()
+        self._request(address, mailbox, from_itself=False)
+        return self._receive()
+
+    def _receive(self) -> Any:  # noqa: ANN401
+        """The mail server takes what is due."""
+        taken = self._take_up()
+        arrived = [self._hand_over(draft, Accepted("250 OK")) for draft in taken]
+        return multiple(*[each for each in arrived if each is not None])
+
+    @rule(
+        address=st.sampled_from(ADDRESSES), mailbox=st.sampled_from(MAILBOXES),
         from_itself=st.booleans(),
     )  # fmt: skip
-    def request(self, address: str, mailbox: str, from_itself: bool) -> Any:  # noqa: ANN401, FBT001
+    def request(self, address: str, mailbox: str, from_itself: bool) -> None:  # noqa: FBT001
         """Accepted, unless one for the address waits already, and from somebody else."""
+        self._request(address, mailbox, from_itself=from_itself)
+
+    def _request(self, address: str, mailbox: str, *, from_itself: bool) -> None:
         client = requests.network_text(address) if from_itself else "198.51.100.1/32"
         new = NewRequest(
             secrets.token_bytes(32), address, mailbox, mailbox, mailbox.rpartition("@")[2],
@@ -288,15 +325,14 @@ class Requests(RuleBasedStateMachine):
         if not isinstance(outcome, int):
             if outcome.rule == "pending":
                 assert is_pending
-            return multiple()
+            return
         assert from_itself or not is_pending
         made = Petition(outcome, address, mailbox, State.MAIL_QUEUED, self.now + DAY_S)
         self.known[outcome] = made
-        return made
 
     @rule(
         target=thoughts, link=links,
-        says=st.lists(st.sampled_from(Says), min_size=len(CATEGORIES), max_size=len(CATEGORIES)),
+        says=SAYS,
     )  # fmt: skip
     def think(self, link: tuple[Petition, str], says: list[Says]) -> Any:  # noqa: ANN401
         """The button is pressed; the policy and a hook decide, which takes its time."""
@@ -326,7 +362,7 @@ class Requests(RuleBasedStateMachine):
 
     @rule(
         link=links,
-        says=st.lists(st.sampled_from(Says), min_size=len(CATEGORIES), max_size=len(CATEGORIES)),
+        says=SAYS,
     )
     def press(self, link: tuple[Petition, str], says: list[Says]) -> None:
         """Both at once."""
@@ -417,9 +453,13 @@ class Requests(RuleBasedStateMachine):
     )  # fmt: skip
     def hand_over(self, draft: tuple[Mail, Draft], outcome: Outcome | None) -> Any:  # noqa: ANN401
         """The server takes the mail or does not; None: it does, and we never hear of it."""
-        return self._hand_over(draft, outcome)
+        arrived = self._hand_over(draft, outcome)
+        return multiple() if arrived is None else arrived
 
-    def _hand_over(self, draft: tuple[Mail, Draft], outcome: Outcome | None) -> Any:  # noqa: ANN401
+    def _hand_over(
+        self, draft: tuple[Mail, Draft], outcome: Outcome | None
+    ) -> tuple[Petition, str] | None:
+        """The link that comes to somebody by it."""
         mail, prepared = draft
         petition = self.known[mail.request_id]
         kept = outbox.get(self.database, mail.id)
@@ -435,12 +475,13 @@ class Requests(RuleBasedStateMachine):
             if asks and kept.state == "queued" and settled.state == "failed":
                 petition.move(State.MAIL_FAILED)
         if prepared.token and not isinstance(outcome, Deferred):
-            return (petition, prepared.token)  # a mail may come though its server says no
-        return multiple()
+            return petition, prepared.token  # a mail may come though its server says no
+        return None
 
-    @rule(petition=petitions, action=st.sampled_from(Action))
-    def bounce(self, petition: Petition, action: Action) -> None:
+    @rule(link=links, action=st.sampled_from(Action))
+    def bounce(self, link: tuple[Petition, str], action: Action) -> None:
         """A report of the mail, before or after whatever else happened."""
+        petition, _ = link
         mail = outbox.of_request(self.database, petition.id)
         assert mail is not None
         report = Report(action, f"550 report {len(petition.way)} {self.now}")
@@ -451,10 +492,10 @@ class Requests(RuleBasedStateMachine):
 
     # Operators, and time
 
-    @rule(petition=petitions, approves=st.booleans(), waiting_too=st.booleans())
-    def decide(self, petition: Petition, approves: bool, waiting_too: bool) -> None:  # noqa: FBT001
+    @rule(link=links, approves=st.booleans(), waiting_too=st.booleans())
+    def decide(self, link: tuple[Petition, str], approves: bool, waiting_too: bool) -> None:  # noqa: FBT001
         """By the page or the command line; whoever comes too late changes nothing."""
-        self._decide(petition, Ruling(approves, "because", waiting_too=waiting_too))
+        self._decide(link[0], Ruling(approves, "because", waiting_too=waiting_too))
 
     def _decide(self, petition: Petition, made: Ruling) -> None:
         meant = {ItemOutcome.REVIEW} | ({ItemOutcome.COOLDOWN} if made.waiting_too else set())
@@ -493,14 +534,15 @@ class Requests(RuleBasedStateMachine):
             if petition.id in settled.settled:
                 self._note(petition, {}, present, present, self.now)
 
-    @rule(seconds=st.sampled_from([60, 3600, DAY_S, 8 * DAY_S, 31 * DAY_S]))
-    def wait(self, seconds: int) -> None:
+    @rule(
+        seconds=st.sampled_from([60, 3600, 3600, 3600, 7200, 7200, 2 * DAY_S, 9 * DAY_S]),
+        is_looked_at=st.booleans(),
+    )
+    def wait(self, seconds: int, is_looked_at: bool) -> None:  # noqa: FBT001
         """Time passes; what has had its time ends, whenever that is looked at."""
         self.now += seconds
-
-    @rule()
-    def expire(self) -> None:
-        self._expire()
+        if is_looked_at:
+            self._expire()
 
     def _expire(self) -> None:
         with self.database.transaction():
@@ -511,26 +553,25 @@ class Requests(RuleBasedStateMachine):
                 petition.move(State.EXPIRED)
         self._watch()
 
-    @rule()
-    def watch(self) -> None:
-        self._watch()
-
     def _watch(self) -> None:
-        """A listing that is back after its delisting makes a relapse of its request."""
+        """A listing that is back makes a relapse of a request that had come to its end."""
         batch = news.look(self.database, MANY, self.now)
         if batch is None:
             return
+        before = self._relisted()
         with self.database.transaction():
             news.take(self.database, batch, lambda *_: True, self.now)
-        back = {
-            row["request_id"]
-            for row in self.database.rows(
-                "SELECT DISTINCT request_id FROM delistings WHERE relisted_at IS NOT NULL"
-            )
-        }
-        for petition in self.known.values():
-            if petition.id in back and petition.state is State.DELISTED:
+        for request_id in {self._relisted()[each] for each in self._relisted().keys() - before}:
+            petition = self.known[request_id]
+            if petition.state is State.DELISTED:
                 petition.move(State.RELISTED)
+
+    def _relisted(self) -> dict[int, int]:
+        """The requests of delistings whose listing is back."""
+        rows = self.database.rows(
+            "SELECT id, request_id FROM delistings WHERE relisted_at IS NOT NULL"
+        )
+        return {row["id"]: row["request_id"] for row in rows}
 
     # What always holds
 
@@ -644,12 +685,11 @@ class Requests(RuleBasedStateMachine):
 def test_requests_come_to_their_end_whatever_happens(tmp_path: Path) -> None:
     """None is lost, stuck or resolved twice, and all that happened can be read."""
     Requests.ground = Ground(tmp_path)
-    most = settings.default.max_examples if settings.default else 100
 
     run_state_machine_as_test(
         Requests,
         settings=settings(
-            max_examples=max(15, most // 3), stateful_step_count=40, deadline=None,
+            stateful_step_count=40, deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
