@@ -17,12 +17,13 @@ import structlog
 import api.hooks.delivery
 import api.mail.delivery
 import api.rounds
+from api import suffixes
 from api.language import language, languages
 from api.sidecar import Sidecar
 from crash.injection import Injector, Slate
 from dnsbl.config import Config
 
-TURN_S: Final = 0.02  # how often the sidecar's workers look: a run has no second to wait
+TURN_S: Final = 0.05  # how often the sidecar's workers look: a run has no second to wait
 
 
 def warm(config: Config, slate: Slate) -> Sidecar:
@@ -31,6 +32,7 @@ def warm(config: Config, slate: Slate) -> Sidecar:
     api.mail.delivery.POLL_S = TURN_S  # type: ignore[misc]
     api.hooks.delivery.POLL_S = TURN_S  # type: ignore[misc]
     sidecar = Sidecar(config, now=lambda: slate.now)
+    suffixes.read()
     for each in languages():  # the catalogues of all, for the switch of a page
         each.moment(slate.now)
     pages = sidecar._pages._environment(language(config.portal.language))  # noqa: SLF001

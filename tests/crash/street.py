@@ -40,7 +40,7 @@ T = TypeVar("T")
 # In Unix seconds. The journal has its own times, by the real clock, and what is old is pruned.
 START: Final = float(int(time.time()))
 PATIENCE_S: Final = 60.0
-LOOK_S: Final = 0.005  # how often another process's database is looked at: nothing tells of commits
+LOOK_S: Final = 0.01  # how often another process's database is looked at: nothing tells of commits
 LIVES_MAX: Final = 4  # of a run: one is killed, one goes on
 AWAY: Final = (OSError, http.client.HTTPException)
 
