@@ -67,7 +67,9 @@ def test_the_steps_of_the_dockerfile_work_in_a_clean_folder(
         portal = f"http://127.0.0.1:{portal_port}"
         page = visitor.fetch(portal)
         assert page.status == 200
-        (style,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
-        assert visitor.fetch(f"{portal}{style}").status == 200
+        styles = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
+        assert len(styles) == 2  # the accent has its own
+        for style in styles:
+            assert visitor.fetch(f"{portal}{style}").status == 200
     finally:
         assert running.stop() == 0

@@ -177,7 +177,9 @@ async def test_what_a_visitor_sends_makes_no_header(portal: Portal, piece: str) 
     files = list(portal.house.config.data.outbox.glob("*.eml"))
     assert len(files) <= 1
     for file in files:
-        message = file.read_bytes()
+        # The envelope's sender stands before what the mail itself is, as in a mailbox.
+        envelope, _, message = file.read_bytes().partition(b"\r\n")
+        assert envelope == b"Return-Path: <delist@bl.example>"
         token = message.partition(b"/confirm/")[2][:43].decode()
         to = parsed(message)["To"].addresses[0].addr_spec
         check(message, f"{portal.house.portal_url}/confirm/{token}", to)
