@@ -93,14 +93,22 @@ def kill_all(street: Street, scenario: Scenario, kills: int | None) -> tuple[int
     points = street.points
     where: Counter[str] = Counter()
     for kill_at in spread(points, kills or points):
-        try:
-            run(street, scenario, kill_at)
-        except Exception as error:
-            error.add_note(f"killed {street.killed_at!r}, point {kill_at} of {points}")
-            raise
-        if street.killed_at:
-            where[street.killed_at] += 1
+        at = kill_at
+        while not _killed(street, scenario, at, points):
+            # What goes on at once goes on in other ways each time, by some points more or less.
+            at = max(1, at * 9 // 10)
+        where[street.killed_at] += 1
     return points, where
+
+
+def _killed(street: Street, scenario: Scenario, kill_at: int, points: int) -> bool:
+    """One run; whether it came to the point at which it was to be killed."""
+    try:
+        run(street, scenario, kill_at)
+    except Exception as error:
+        error.add_note(f"killed {street.killed_at!r}, point {kill_at} of {points}")
+        raise
+    return street.killed_at != ""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -62,8 +62,12 @@ def _check_requests(street: Street, scenario: Scenario) -> None:
         if hashlib.sha256(key.encode()).digest() not in kept:
             raise AssertionError(f"the request of {path} is lost")
         _equal(street.fetch(path).status, 200, f"the page {path}")
-    states = street.rows("SELECT state FROM delist_requests")
-    _equal(states, [(scenario.state,)], "requests")
+    states = [state for (state,) in street.rows("SELECT state FROM delist_requests")]
+    _equal(set(states), {scenario.state}, "states of requests")
+    # A request whose mail was refused holds no place: a visitor who did not get to see its page
+    # makes another one.
+    again = scenario.state == "mail_failed" and street.killed_at != ""
+    _equal(len(states) in ((1, 2) if again else (1,)), True, f"{len(states)} requests")  # noqa: FBT003
 
 
 def _check_trail(street: Street) -> None:

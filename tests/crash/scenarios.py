@@ -105,20 +105,20 @@ def _ipv6(street: Street) -> None:
 
 
 SCENARIOS: Final = {
-    "plain": Scenario(_plain, "delisted", 90),
-    "cancelled": Scenario(_cancelled, "cancelled", 70, taken_off=()),
+    "plain": Scenario(_plain, "delisted", 65),
+    "cancelled": Scenario(_cancelled, "cancelled", 55, taken_off=()),
     "reviewed": Scenario(
-        _reviewed, "delisted", 90,
+        _reviewed, "delisted", 80,
         lists=((ADDRESS, "spam"), (ADDRESS, "policy")), taken_off=("spam", "policy"),
     ),
-    "greylisted": Scenario(_greylisted, "delisted", 70),
-    "cooled-down": Scenario(_cooled_down, "delisted", 90, delisted_before=True),
-    "refused": Scenario(_refused, "mail_failed", 40, taken_off=()),
-    "by-file": Scenario(_plain, "delisted", 60, transport="file"),
+    "greylisted": Scenario(_greylisted, "delisted", 55),
+    "cooled-down": Scenario(_cooled_down, "delisted", 70, delisted_before=True),
+    "refused": Scenario(_refused, "mail_failed", 50, taken_off=()),
+    "by-file": Scenario(_plain, "delisted", 45, transport="file"),
     "out-of-networks": Scenario(
-        _ipv6, "delisted", 60,
+        _ipv6, "delisted", 45,
         lists=(("2001:db8::/32", "spam"), ("2001:db8:7::/64", "policy2")),
         taken_off=("spam", "policy2"), address=IPV6,
     ),
-    "hooks-down": Scenario(_plain, "delisted", 70, hooks_fail_first=True),
+    "hooks-down": Scenario(_plain, "delisted", 45, hooks_fail_first=True),
 }  # fmt: skip
