@@ -106,9 +106,9 @@ class Neighbourhood:
 
     def end(self) -> None:
         """Ends its process."""
-        self.socket.close()
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+        self.socket.close()
 
 
 class Street:
