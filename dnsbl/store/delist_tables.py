@@ -129,3 +129,24 @@ ALTER TABLE outbox_copied RENAME TO outbox;
 CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE state = 'queued';
 CREATE INDEX outbox_by_request ON outbox (request_id);
 """
+
+# What a removal would take off, so that limits count by that; how a delisting ended where nothing
+# new was seen; which listing an event is about; when a mail was last tried, so that the limit of
+# mails a minute outlives a restart; and whose mailbox and client are still known.
+AFTERWARDS: Final = """
+ALTER TABLE delist_requests ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+UPDATE delist_requests
+SET subject = address || CASE WHEN instr(address, ':') THEN '/128' ELSE '/32' END;
+CREATE INDEX requests_by_subject ON delist_requests (subject, created_at);
+CREATE INDEX requests_to_forget ON delist_requests (state_at) WHERE client <> '';
+
+ALTER TABLE delistings ADD COLUMN lapsed_at INTEGER;
+DROP INDEX delistings_not_relisted;
+CREATE INDEX delistings_open ON delistings (zone, network, category)
+    WHERE relisted_at IS NULL AND lapsed_at IS NULL;
+
+ALTER TABLE events ADD COLUMN network TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE outbox ADD COLUMN attempted_at INTEGER;
+CREATE INDEX outbox_by_attempt ON outbox (attempted_at) WHERE attempted_at IS NOT NULL;
+"""

@@ -14,7 +14,7 @@ from sqlite_utils import Migrations
 
 from dnsbl.network import NETWORK_TEXT_CHARS_MAX
 from dnsbl.store.access_key_table import ACCESS_KEYS
-from dnsbl.store.delist_tables import DELISTING
+from dnsbl.store.delist_tables import AFTERWARDS, DELISTING
 from dnsbl.store.triggers import (
     KEY,
     NOT_IN_BULK,
@@ -325,6 +325,11 @@ def _delisting(db: SqliteUtils) -> None:
         db.executescript(DELISTING)
     finally:
         db.execute("PRAGMA legacy_alter_table = OFF")
+
+
+@MIGRATIONS(name="0006_afterwards")
+def _afterwards(db: SqliteUtils) -> None:
+    db.executescript(AFTERWARDS)
 
 
 def apply(db: SqliteUtils) -> None:

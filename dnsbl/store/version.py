@@ -18,6 +18,7 @@ NAMES: Final = (
     "0003_names_and_texts",
     "0004_access_keys",
     "0005_delisting",
+    "0006_afterwards",
 )
 
 
