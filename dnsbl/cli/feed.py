@@ -68,8 +68,8 @@ def import_feed(
     """List what a feed names: one address or network a line, - is standard input.
 
     In a zone of names, one name a line: example.com, *.example.com for those
-    below it, .example.com for both; !example.com is excluded. Comments begin
-    with # or ;, columns after a space, a tab or a comma are passed over. Bad
+    below it, .example.com for both. What has a ! before it is excluded. Comments
+    begin with # or ;, columns after a space, a tab or a comma are passed over. Bad
     lines are reported and skipped; the exit code is 0 all the same, but 1 for a
     file without any good line: it is no feed. It is one transaction: stopped at
     any moment, nothing has changed. An address that was delisted lately is

@@ -5,10 +5,11 @@ tab or a comma is a column of the feed's own, and passed over, as are blank
 lines. CRLF and a byte order mark do no harm. Bytes that are no text matter only
 where an address should be. A range or a netmask set apart by a space
 (``192.0.2.1 - 192.0.2.9``) is no such column: to list its first address alone
-would be wrong, so the line is bad.
+would be wrong, so the line is bad. So is one with a value of its own, as files of
+rbldnsd have it (``192.0.2.1 :127.0.0.10:why``): it would be listed with another.
 
-Of names, ``*.`` or ``.`` before one means what lies below it, and ``!`` that it
-is not to be listed, as in the files of rbldnsd's dnset.
+``!`` before an address, a network or a name says that it is not to be listed, as
+in those files. ``*.`` or ``.`` before a name means what lies below it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ _FIELD_END: Final = re.compile(rb"[ \t,#;]")
 # What goes on with the network rather than following it: a range's end, a length, a netmask.
 _MORE_OF_IT: Final = re.compile(rb"[ \t]+(?:[-/][ \t]*[0-9]|255\.)")
 _INSTEAD: Final = "write prefixes, such as 192.0.2.0/24"
+_VALUE: Final = re.compile(rb"[ \t]+:([0-9][0-9.]{,14})(?::|$)")
+_NO_VALUES: Final = "take it out, and import the line into the category that answers so"
+_EXCLUDES: Final = b"!"
 _SHOWN_OCTETS_MAX: Final = 16  # of what may be no text
 
 
@@ -75,12 +79,11 @@ def read_line(number: int, octets: bytes, lists: Lists = "addresses") -> Line | 
     line = octets.strip()
     end = _FIELD_END.search(line)
     field = line[: end.start()] if end else line
-    if field and lists == "names":
-        return _name(number, field)
-    if field and end and _MORE_OF_IT.match(line, end.start()):
-        return BadLine(number, f"{_shown(field)} begins a range, or has a netmask; {_INSTEAD}")
     if field:
-        return _network(number, field)
+        fault = _rest_fault(line, field, end.start(), lists) if end else None
+        if fault is not None:
+            return BadLine(number, fault)
+        return _name(number, field) if lists == "names" else _network(number, field)
     if end and end[0] == b",":
         missing = "name" if lists == "names" else "address"
         return BadLine(number, f"there is no {missing} before the first comma")
@@ -104,23 +107,41 @@ def unlistable(line: Line, *, force: bool) -> BadLine | None:
     return None
 
 
+def _rest_fault(line: bytes, field: bytes, end: int, lists: Lists) -> str | None:
+    """Why what stands after the field, which ends there, is no column to be passed over."""
+    # An exclusion answers nothing, so a value does it no harm.
+    if not field.startswith(_EXCLUDES) and (value := _VALUE.match(line, end)):
+        answer = value[1].decode("ascii")
+        return f"{_shown(field)} has a value of its own (:{answer}:); {_NO_VALUES}"
+    if lists == "addresses" and _MORE_OF_IT.match(line, end):
+        return f"{_shown(field)} begins a range, or has a netmask; {_INSTEAD}"
+    return None
+
+
 def _network(number: int, field: bytes) -> Line | BadLine:
+    excludes = field.startswith(_EXCLUDES)
+    if field == _EXCLUDES:
+        return BadLine(number, "there is no address right after the exclamation mark")
     try:
-        text = field.decode("ascii")
-        return Line(number, parse(text))
+        text = field.removeprefix(_EXCLUDES).decode("ascii")
+        network = parse(text)
     except UnicodeDecodeError:
         pass
     except DnsblError as error:
         if text.isprintable():
             return BadLine(number, str(error))
+    else:
+        if excludes and network.length == 0:
+            fault = f"{network} is the whole of IPv{network.family}; it is never excluded"
+            return BadLine(number, fault)
+        return Line(number, network, excludes)
     return BadLine(number, f"{_shown(field)} is not an address: it is no plain text")
 
 
 def _name(number: int, field: bytes) -> Line | BadLine:
-    excludes = field.startswith(b"!")
     try:
-        text = field.decode("ascii")
-        return Line(number, parse_name(text[1:] if excludes else text), excludes)
+        text = field.removeprefix(_EXCLUDES).decode("ascii")
+        return Line(number, parse_name(text), field.startswith(_EXCLUDES))
     except UnicodeDecodeError:
         pass
     except DnsblError as error:

@@ -76,8 +76,8 @@ cdef inline bint _is_said_no_more(const uint8_t* at, const uint8_t* end) noexcep
         return False
     while at < end and (at[0] == 32 or at[0] == 9):
         at += 1
-    # Maybe a range, a length or a netmask, set apart by spaces.
-    if at < end and (at[0] == 45 or at[0] == 47):  # - /
+    # Maybe a range, a length or a netmask, set apart by spaces, or a value of its own.
+    if at < end and (at[0] == 45 or at[0] == 47 or at[0] == 58):  # - / :
         return False
     return end - at < 4 or memcmp(at, b"255.", 4) != 0
 

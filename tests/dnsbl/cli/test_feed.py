@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from dnsbl.cli import options
 from dnsbl.network import parse
-from dnsbl.store import bulk, journal, listings
+from dnsbl.store import bulk, exclusions, journal, listings
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion, exclude
 from dnsbl.store.journal import Bulk, Change
@@ -468,3 +468,57 @@ def test_a_terminal_sees_how_far_the_import_is(house: House) -> None:
     assert "feed.txt" in shown
     assert "100%" in shown
     assert unseen.stderr == b""
+
+
+RBLDNSD = b"""\
+198.51.100.0/24
+!198.51.100.5
+2001:db8::/32
+!2001:db8:5::/48
+198.51.101.9 :127.0.0.10:policy range
+"""
+
+
+@pytest.mark.usefixtures("niced")
+@pytest.mark.parametrize("more", [0, 200], ids=["few", "bulk"])
+def test_what_a_feed_of_addresses_excludes_is_not_listed(
+    run_json: Callable[..., Any], database: Database, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """As rbldnsd's files mean it, for as long as the listings hold; a line with a value is bad."""
+    monkeypatch.setattr(bulk, "BULK_ROWS_MIN", 100)
+    start = journal.position(database).last_seq
+    extra = b"".join(b"192.0.2.%d\n" % n for n in range(more))
+    summary = run_json("import", "-", "--for", "2d", "--reason", "x", stdin=RBLDNSD + extra)
+
+    assert (summary["read"], summary["excluded"], summary["bad"]) == (2 + more, 2, 1)
+    assert "has a value of its own (:127.0.0.10:)" in summary["bad_lines"][0]
+    found = {str(item.network): item for item in exclusions.browse_exclusions(database)}
+    assert list(found) == ["198.51.100.5/32", "2001:db8:5::/48"]
+    for item in found.values():
+        assert (item.category, item.reason, item.grace) == ("spam", "x", False)
+        assert item.expires_at == item.excluded_at + 2 * 86_400
+    for address, listed in {
+        "198.51.100.5": False, "198.51.100.6": True, "2001:db8:5::1": False,
+        "2001:db8:f:0:1::": True, "198.51.101.9": False,
+    }.items():  # fmt: skip
+        assert run_json("show", address)["listed"] is listed, address
+    changes = journal.changes(database, start, 999)
+    assert any(isinstance(change, Bulk) for change in changes) is (more > 0)
+    # Exclusions are followed one by one, whatever the listings are.
+    entries = [change.entry for change in changes if isinstance(change, Change)]
+    assert [str(entry.network) for entry in entries if entry.excludes] == list(found)
+
+
+def test_the_next_import_prolongs_what_it_excludes(
+    run: Callable[..., Any], database: Database
+) -> None:
+    """As it does for names; one that lasts longer, an operator's among them, stays as it is."""
+    exclude(database, Exclusion("bl.example", parse("198.51.100.5"), "spam", "ours"))
+    for days in ("1d", "3d"):
+        run("import", "-", "--for", days, "--reason", days, stdin=RBLDNSD)
+
+    found = {str(item.network): item for item in exclusions.browse_exclusions(database)}
+    assert (found["198.51.100.5/32"].reason, found["198.51.100.5/32"].expires_at) == ("ours", None)
+    renewed = found["2001:db8:5::/48"]
+    assert renewed.reason == "3d"
+    assert renewed.expires_at == renewed.excluded_at + 3 * 86_400

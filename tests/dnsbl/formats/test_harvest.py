@@ -37,7 +37,7 @@ def twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 def gathered(octets: bytes, *, force: bool = False, count: int = 3) -> tuple[list[str], list[str]]:
-    """The texts of a feed's networks, as they come, and its bad lines."""
+    """The texts of a feed's networks, as they come, and the lines that are bad or exclude."""
     bad: list[str] = []
     held = Harvest(force=force)
     for _ in held.bring_in(io.BytesIO(octets), lambda line: bad.append(f"{line.number}: {line}")):
@@ -48,21 +48,25 @@ def gathered(octets: bytes, *, force: bool = False, count: int = 3) -> tuple[lis
         assert len(batch) == number <= count
         texts += batch
     assert len(held) == len(texts)
-    return texts, bad
+    return texts, bad + [f"!{network}" for network in held.excluded]
 
 
 def expected(octets: bytes, *, force: bool = False) -> tuple[list[str], list[str]]:
     """The same, line by line, in the order of texts."""
     texts: list[str] = []
     bad: list[str] = []
+    excluded: list[str] = []
     for line in read(io.BytesIO(octets)):
         fault = line if isinstance(line, BadLine) else unlistable(line, force=force)
         if fault is not None:
             bad.append(f"{fault.number}: {fault}")
         else:
             assert not isinstance(line, BadLine)
-            texts.append(str(line.network))
-    return sorted(texts), bad
+            if line.excludes:
+                excluded.append(f"!{line.network}")
+            else:
+                texts.append(str(line.network))
+    return sorted(texts), bad + excluded
 
 
 @needs_compiled
@@ -98,6 +102,12 @@ def test_the_compiled_twin_is_used_where_it_is() -> None:
         b"192.0.2.1.\n", b"192.0.2.1.1\n", b"1.2.3.4/32/\n", b"::ffff:192.0.2.1\n", b"10.0.0.0/7\n",
         b"11.0.0.0/8\n", b"128.0.0.0/1\n", b"255.255.255.255\n", b"x\n" * 5, b"# \xff\n;\0\n",
         b"x" * (LINE_OCTETS_MAX + 1), b"#" * LINE_OCTETS_MAX + b"\n192.0.2.1",
+        b"192.0.2.1 :127.0.0.10:why\n", b"192.0.2.1\t :10\n", b"192.0.2.1 :10\r\n",
+        b"192.0.2.1 : 2 traps\n", b"192.0.2.1 :)\n", b"192.0.2.1,:127.0.0.10:why\n",
+        b"192.0.2.1#:127.0.0.10:\n", b"2001:db8::1 :127.0.0.10:why\n", b":127.0.0.10:why\n",
+        b"!192.0.2.1\n192.0.2.0/24\n", b" !192.0.2.0/25 # ours\r\n", b"!2001:db8::/33,x\n",
+        b"!192.0.2.1 :127.0.0.10:why\n", b"! 192.0.2.1\n", b"!\n", b"!!192.0.2.1\n",
+        b"!0.0.0.0/0\n!::/0\n", b"!10.1.2.3\n", b"!192.0.2.1/24\n", b"!192.0.2.1 - 192.0.2.9\n",
         b"192.0.2.1".ljust(LINE_OCTETS_MAX - 1) + b"\n",
         b"192.0.2.1".ljust(LINE_OCTETS_MAX) + b"\n",
         b"#" * (3 * LINE_OCTETS_MAX) + b"\n192.0.2.1\nx",
@@ -177,9 +187,10 @@ def test_a_real_feed_is_read_whole() -> None:
 
 LINE = st.one_of(
     st.binary(max_size=30),
-    st.text("0123456789./:, \t#;-\r\x0b\0abf", max_size=24).map(str.encode),
+    st.text("0123456789./:!, \t#;-\r\x0b\0abf", max_size=24).map(str.encode),
     st.builds(
-        lambda address, length, rest: f"{address}{length}{rest}".encode(),
+        lambda mark, address, length, rest: f"{mark}{address}{length}{rest}".encode(),
+        st.sampled_from(["", "", "!", " !", "! "]),
         st.ip_addresses(),
         st.sampled_from(["", "", "/32", "/31", "/24", "/8", "/1", "/0", "/033", "/128", "/"]),
         st.sampled_from(
@@ -198,6 +209,9 @@ LINE = st.one_of(
                 "\t/ 9",
                 " 255",
                 " 255.",
+                " :127.0.0.10:why",
+                "\t:10",
+                " : 10",
             ]
         ),
     ),

@@ -34,6 +34,7 @@ def lines(octets: bytes) -> list[Line | BadLine]:
         (b"192.0.2.1 10\n", "192.0.2.1/32"),
         (b"  2001:db8::/32  spam - seen 3 times\n", "2001:db8::/32"),
         (b"192.0.2.1 - spam\n", "192.0.2.1/32"),
+        (b"192.0.2.1 : 2 traps\n", "192.0.2.1/32"),
         (b"192.0.2.1 caff\xe8\n", "192.0.2.1/32"),
         (b"192.0.2.1 # spam trap\n", "192.0.2.1/32"),
         (b"192.0.2.0/24 ; SBL1\n", "192.0.2.0/24"),
@@ -46,6 +47,25 @@ def lines(octets: bytes) -> list[Line | BadLine]:
 def test_a_line_names_a_network(octets: bytes, network: str) -> None:
     """Comments, columns, spaces, line ends and a byte order mark take nothing away from it."""
     assert lines(octets) == [Line(1, parse(network))]
+
+
+@pytest.mark.parametrize(
+    ("octets", "network"),
+    [
+        (b"!192.0.2.1", "192.0.2.1/32"),
+        (b"  !192.0.2.0/24 # ours\r\n", "192.0.2.0/24"),
+        (b"!2001:db8::1\n", "2001:db8::1/128"),
+        (b"!::ffff:192.0.2.1,x\n", "192.0.2.1/32"),
+        (b"!192.0.2.1 :127.0.0.10:why\n", "192.0.2.1/32"),
+        (b"!10.1.2.3\n", "10.1.2.3/32"),
+    ],
+)
+def test_a_line_excludes_a_network(octets: bytes, network: str) -> None:
+    """After an exclamation mark, as in rbldnsd's files; what cannot be listed harms nobody here."""
+    [line] = lines(octets)
+
+    assert line == Line(1, parse(network), excludes=True)
+    assert unlistable(line, force=False) is None
 
 
 @pytest.mark.parametrize(
@@ -71,6 +91,16 @@ def test_blank_lines_and_comments_say_nothing(octets: bytes) -> None:
         (b"2001:db8:: -  2001:db8::9\n", "begins a range, or has a netmask"),
         (b"192.0.2.0 / 24\n", "begins a range, or has a netmask"),
         (b"192.0.2.0 255.255.255.0\n", "write prefixes, such as 192.0.2.0/24"),
+        (b"192.0.2.1 :127.0.0.10:policy\n", "b'192.0.2.1' has a value of its own (:127.0.0.10:)"),
+        (b"192.0.2.1\t :10\n", "import the line into the category that answers so"),
+        (b"2001:db8::/32 :127.0.0.10:why\n", "has a value of its own (:127.0.0.10:)"),
+        (b":127.0.0.10:why\n", "is not an IPv4 or IPv6 address"),
+        (b"!0.0.0.0/0\n", "0.0.0.0/0 is the whole of IPv4; it is never excluded"),
+        (b"!::/0\n", "the whole of IPv6; it is never excluded"),
+        (b"! 192.0.2.1\n", "no address right after the exclamation mark"),
+        (b"!192.0.2.1/24\n", "has host bits set; did you mean 192.0.2.0/24"),
+        (b"!192.0.2.1 - 192.0.2.9\n", "begins a range, or has a netmask"),
+        (b"!caff\xe8\n", "is not an address: it is no plain text"),
         (b"192.0.2.1-192.0.2.9\n", "is not an IPv4 or IPv6 address"),
         (b"192.0.2.1/24\n", "has host bits set; did you mean 192.0.2.0/24"),
         (b"192.0.2.0/33\n", "prefix length over 32"),
@@ -173,7 +203,8 @@ def names(octets: bytes) -> list[Line | BadLine]:
         (b".example.com # why\n", ".example.com", False),
         (b"example.com;x\n", "example.com", False),
         (b"example.com,3\n", "example.com", False),
-        (b"example.com :2:of its own\n", "example.com", False),
+        (b"example.com : 2 traps\n", "example.com", False),
+        (b"!example.com :127.0.0.10:why\n", "example.com", True),
         (b"\xef\xbb\xbfexample.com\n", "example.com", False),
         (b"!example.com\n", "example.com", True),
         (b"!*.example.com\n", "*.example.com", True),
@@ -190,6 +221,7 @@ def test_a_line_names_a_name(octets: bytes, name: str, excludes: bool) -> None: 
     ("octets", "fault"),
     [
         (b"192.0.2.1\n", "it ends in a number, as addresses do"),
+        (b"example.com :2:of its own\n", "b'example.com' has a value of its own (:2:)"),
         (b"0.0.0.0 example.com\n", "it ends in a number, as addresses do"),
         (b"||example.com^\n", "the label '||example' is not"),
         (b"! example.com\n", "it would be every name there is"),
