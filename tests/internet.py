@@ -120,6 +120,7 @@ class Plan:
     negative_ttl_s: int = 1
     nameservers: tuple[str, str] = NAMESERVERS
     hidden: bool = False  # from the root: the lists are not delegated
+    config: str = ""  # further TOML of dnsbl.toml, beginning with a table of its own
 
     def zone(self, origin: str) -> str:
         """The zone file of a list."""
@@ -176,7 +177,7 @@ class Internet:
         self.house = House(folder, 53, 8053)
         for origin in plan.origins:
             self.house.write_zone(plan.zone(origin), origin)
-        self.house.file.write_text(CONFIG)
+        self.house.file.write_text(CONFIG + plan.config)
         self._list()
         self.list = Running(self.house.file, program=namespace.within(*PROGRAM))
         self.list.wait_for("ready")

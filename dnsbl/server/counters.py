@@ -26,10 +26,13 @@ DropCause: TypeAlias = Literal[
 
 TcpEvent: TypeAlias = Literal[
     "accepted",
-    "refused",  # over dns.tcp_connections_max
+    "refused",  # the server is about to end
     "refused_client",  # over dns.tcp_connections_per_client_max
     "idle",  # closed for want of a whole message in time
     "slow",  # cut off: the client does not take its replies
+    # Over dns.tcp_connections_max, to make room for a new one:
+    "evicted_idle",  # one that was waited for
+    "evicted_slow",  # one whose replies were not taken
 ]
 
 # Types are whatever strangers send: those counted by name are few, so that the counters are.

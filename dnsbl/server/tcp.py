@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections import Counter
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from dnsbl.network import Network
 from dnsbl.server.client import client_of, site_of
 from dnsbl.server.counters import TcpEvent
 from dnsbl.server.respond import Responder
+from dnsbl.server.seats import Seats
 
 LENGTH_BYTES: Final = 2  # RFC 1035 §4.2.2
 # What waits for one connection, here and in the kernel, so that a thousand clients that send much
@@ -27,12 +27,21 @@ STOP_WAIT_S: Final = 2.0  # and replies have this long to leave
 _log = structlog.get_logger()
 
 
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """``waiting`` ends the wait for a message, while there is one."""
+
+    writer: asyncio.StreamWriter
+    waiting: asyncio.Timeout | None = None
+
+
 class TcpServer:
     """Serves the connections to one or more listening sockets, which it closes in the end.
 
     ``idle_timeout_s``: how long a connection may take for its next whole
     message, and for taking a reply. ``connections_max`` is the total of all,
-    ``per_client_max`` that of an IPv4 address or an IPv6 /64.
+    ``per_client_max`` that of an IPv4 address or an IPv6 /64. Where all are
+    taken, one that has been silent long makes room for a new one.
     """
 
     def __init__(
@@ -48,8 +57,8 @@ class TcpServer:
         self._connections_max = connections_max
         self._per_client_max = per_client_max
         self._servers: list[asyncio.Server] = []
-        self._connections: dict[asyncio.Task[None], asyncio.Timeout | None] = {}
-        self._sites: Counter[Network] = Counter()  # their connections; none without any
+        self._connections: dict[asyncio.Task[None], _Connection] = {}
+        self._seats: Seats[_Connection] = Seats()  # of those that were not told to go
         self._stopping = False
 
     async def start(self, listening: socket.socket) -> None:
@@ -67,9 +76,9 @@ class TcpServer:
         for server in self._servers:
             server.close()
         until = asyncio.get_running_loop().time() + STOP_READ_S
-        for timeout in self._connections.values():
-            if timeout is not None and not timeout.expired():
-                timeout.reschedule(until)
+        for connection in self._connections.values():
+            if connection.waiting is not None and not connection.waiting.expired():
+                connection.waiting.reschedule(until)
         if self._connections:
             _, late = await asyncio.wait([*self._connections], timeout=STOP_WAIT_S)
             for task in late:
@@ -79,47 +88,57 @@ class TcpServer:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
-        if self._stopping or len(self._connections) >= self._connections_max:
+        if self._stopping:
             self._refuse(writer, "refused")
             return
         if not peer:  # it is gone already
             writer.transport.abort()
             return
         site = site_of(client_of(peer))
-        if self._sites[site] >= self._per_client_max:
+        if self._seats.count(site) >= self._per_client_max:
             self._refuse(writer, "refused_client")
             return
+        if len(self._seats) >= self._connections_max:
+            self._make_room()
         self._counters.tcp("accepted")
         task = asyncio.current_task()
         assert task is not None
-        self._connections[task] = None
-        self._sites[site] += 1
+        connection = _Connection(writer)
+        self._connections[task] = connection
+        self._seats.take(connection, site)
         writer.transport.set_write_buffer_limits(WRITE_BYTES_MAX)
         try:
-            await self._serve(task, reader, writer)
+            await self._serve(connection, reader)
         except OSError as error:
             _log.debug("tcp_connection_lost", error=str(error))  # the client went away
         finally:
             del self._connections[task]
-            self._sites[site] -= 1
-            if not self._sites[site]:
-                del self._sites[site]
+            self._seats.leave(connection)
             writer.transport.abort()  # does nothing where the connection was closed in order
+
+    def _make_room(self) -> None:
+        """Ends one connection.
+
+        RFC 7766 §6.2.3: a server may close what is idle at any time. Who is new
+        sends its query at once, while whoever fills the table has long been
+        silent, or holds more than others.
+        """
+        connection = self._seats.most_dispensable()
+        self._seats.leave(connection)
+        is_idle = connection.waiting is not None
+        self._counters.tcp("evicted_idle" if is_idle else "evicted_slow")
+        connection.writer.transport.abort()
 
     def _refuse(self, writer: asyncio.StreamWriter, event: TcpEvent) -> None:
         self._counters.tcp(event)
         writer.transport.abort()
 
-    async def _serve(
-        self,
-        task: asyncio.Task[None],
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
+    async def _serve(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
+        writer = connection.writer
         client = client_of(writer.get_extra_info("peername"))
         while True:
             try:
-                message = await self._read(task, reader)
+                message = await self._read(connection, reader)
             except TimeoutError:
                 self._counters.tcp("idle")
                 break
@@ -127,6 +146,7 @@ class TcpServer:
                 break  # closed by the client, perhaps in the middle of a message
             if not message:
                 break  # RFC 1035 §4.2.2: a message has a header at least
+            self._seats.stir(connection)
             reply = self._responder.respond(message, "tcp", client)
             if reply is None:
                 break  # nothing that makes sense is to be expected from there
@@ -141,18 +161,18 @@ class TcpServer:
             async with asyncio.timeout(self._idle_timeout_s):
                 await writer.wait_closed()
 
-    async def _read(self, task: asyncio.Task[None], reader: asyncio.StreamReader) -> bytes:
+    async def _read(self, connection: _Connection, reader: asyncio.StreamReader) -> bytes:
         """The next message. Raises TimeoutError, IncompleteReadError."""
         # RFC 7766 §6.2.3: only a whole message begins the time anew. A client that sends a byte
         # now and then would hold the connection for ever.
         within_s = STOP_READ_S if self._stopping else self._idle_timeout_s
         async with asyncio.timeout(within_s) as timeout:
-            self._connections[task] = timeout
+            connection.waiting = timeout
             try:
                 length = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
                 return await reader.readexactly(length)
             finally:
-                self._connections[task] = None
+                connection.waiting = None
 
     async def _flushed(self, writer: asyncio.StreamWriter) -> bool:
         """Whether the client takes its replies; one that does not would fill our memory."""

@@ -212,21 +212,75 @@ async def test_client_that_takes_no_replies_is_cut_off(responder: Responder) -> 
 
 
 async def test_connections_are_limited_in_total(responder: Responder) -> None:
-    """One more than the limit is closed at once; when another ends there is room again."""
-    async with served(responder, connections_max=2) as port:
-        async with connected(port) as first, connected(port) as second:
-            for reader, writer in (first, second):
-                writer.write(framed(1))
-                await reply(reader)
-            async with connected(port) as (reader, _):
-                with contextlib.suppress(ConnectionError):
-                    assert await reader.read() == b""
-            assert responder.counters.tcp_events("refused") == 1
-            first[1].close()
-            await first[1].wait_closed()
+    """One more than the limit is served, and the one that was silent longest goes (RFC 7766)."""
+    async with (
+        served(responder, connections_max=2) as port,
+        connected(port) as first,
+        connected(port) as second,
+    ):
+        for number, (reader, writer) in enumerate((first, second, first)):
+            writer.write(framed(number))
+            await reply(reader)
+
         async with connected(port) as (reader, writer):
             writer.write(framed(3))
             assert (await reply(reader)).id == 3
+            with contextlib.suppress(ConnectionError):
+                assert await second[0].read() == b""
+            first[1].write(framed(4))
+            assert (await reply(first[0])).id == 4
+
+    assert responder.counters.tcp_events("evicted_idle") == 1
+    assert responder.counters.tcp_events("refused") == 0
+
+
+async def test_a_flood_from_a_few_addresses_pays_for_a_newcomer(responder: Responder) -> None:
+    """Who holds one connection keeps it, however silent; who holds several makes the room."""
+    async with contextlib.AsyncExitStack() as stack:
+        port = await stack.enter_async_context(served(responder, connections_max=5))
+        silent = await stack.enter_async_context(connected(port, "127.0.0.9"))
+        silent[1].write(framed(9))
+        await reply(silent[0])
+        for number in range(40):
+            source = f"127.0.0.{2 + number % 2}"
+            reader, writer = await stack.enter_async_context(connected(port, source))
+            writer.write(framed(number))
+            await reply(reader)
+
+        async with connected(port) as (reader, writer):
+            writer.write(framed(50))
+            assert (await reply(reader)).id == 50
+        silent[1].write(framed(51))
+        assert (await reply(silent[0])).id == 51
+
+    assert responder.counters.tcp_events("evicted_idle") == 40 + 2 - 5
+
+
+async def test_a_client_that_takes_no_replies_makes_room(responder: Responder) -> None:
+    """It is not waited for first, and counted for what it is."""
+    listening = bind_tcp(Endpoint("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    server = TcpServer(responder, PATIENT_S, 1, 1)
+    await server.start(listening)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel's least
+    loop = asyncio.get_running_loop()
+
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.settimeout(0)
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(UNHURRIED_S):
+                while True:
+                    await loop.sock_sendall(client, framed() * 100)
+
+        async with connected(port, "127.0.0.2") as (reader, writer):
+            writer.write(framed(2))
+            assert (await reply(reader)).id == 2
+    await server.stop()
+
+    assert responder.counters.tcp_events("evicted_slow") == 1
+    assert responder.counters.tcp_events("slow") == 0
 
 
 async def test_connections_of_a_client_are_limited(responder: Responder) -> None:
