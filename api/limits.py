@@ -27,8 +27,9 @@ class Reached:
 def reached(database: Database, limits: LimitsConfig, new: NewRequest) -> Reached | None:
     """The limit that stands in the way of a new request the longest, or None.
 
-    What others asked for an address is no limit to who asks from that very
-    address: a stranger's requests cannot shut its owner out.
+    An IPv6 address of a listed network counts as its /64, which is what a removal
+    takes off. What others asked for an address is no limit to who asks from that
+    very address: a stranger's requests cannot shut its owner out.
     """
     found: list[Reached] = []
     from_itself = parse(new.client).covers(parse_address(new.address))
@@ -42,7 +43,7 @@ def reached(database: Database, limits: LimitsConfig, new: NewRequest) -> Reache
         ("mailbox", "mailbox_key", HOUR_S, limits.mailbox_per_hour, counted.mailbox_hour),
         ("mailbox", "mailbox_key", DAY_S, limits.mailbox_per_day, counted.mailbox_day),
         ("domain", "mailbox_domain", HOUR_S, limits.domain_per_hour, counted.domain_hour),
-        ("address", "address", DAY_S, limits.address_per_day, counted.address_day),
+        ("address", "subject", DAY_S, limits.address_per_day, counted.subject_day),
     )
     for rule, shared, window_s, most, count in windows:
         if count >= most and not (rule == "address" and from_itself):

@@ -27,6 +27,7 @@ from api.portal.lookup import (
 )
 from api.services import SERVICES, Services
 from dnsbl.config import LimitsConfig
+from dnsbl.delist.removal import removable
 from dnsbl.network import Network
 from dnsbl.store import outbox, requests
 from dnsbl.store.database import Database
@@ -75,13 +76,15 @@ async def submit(request: web.Request) -> web.Response:
         # Nothing lists it, or nothing that a request could change: the page says which.
         status = 403 if look.findings else 200
         return form_page(services, request, Filled(address.text, filled.email), look, status=status)
-    return await _request(services, choose(request, config), address, sender, client)
+    network = removable(address, [finding for finding, _ in look.findings])
+    return await _request(services, choose(request, config), address, network, sender, client)
 
 
 async def _request(
     services: Services,
     choice: Choice,
     address: Network,
+    network: Network,
     sender: mailbox.Mailbox,
     client: Network,
 ) -> web.Response:
@@ -97,6 +100,7 @@ async def _request(
         language=choice.language.tag,
         created_at=now,
         expires_at=now + services.config.portal.confirm_within_s,
+        subject=str(network),
     )
     sender_domain = services.config.mail.sender.rpartition("@")[2]
     message_id = f"<{secrets.token_hex(16)}@{sender_domain}>"
@@ -105,7 +109,12 @@ async def _request(
         structlog.get_logger().info("request_limited", rule=outcome.rule, address=new.address)
         return services.pages.page(
             "limited.html",
-            {"limit": outcome, "address": address.text, "domain": sender.domain},
+            {
+                "limit": outcome,
+                "address": address.text,
+                "network": "" if network.is_address else network.text,
+                "domain": sender.domain,
+            },
             language=choice,
             status=429,
             headers={"Retry-After": str(max(1, outcome.again_at - now))},

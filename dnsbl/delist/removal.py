@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
 
 from dnsbl.config.category import GRACE_S_DEFAULT
 from dnsbl.delist.findings import Finding
@@ -11,8 +11,7 @@ from dnsbl.store import audit, delistings, exclusions, listings
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion
-
-IPV6_HOST_LENGTH: Final = 64  # RFC 6177 §2: no site has less, and its hosts change theirs at will
+from dnsbl.store.requests import IPV6_HOST_LENGTH
 
 
 def subject(address: Network, finding: Finding) -> Network:
@@ -20,6 +19,14 @@ def subject(address: Network, finding: Finding) -> Network:
     if address.family == IPV6 and finding.listing.network.length <= IPV6_HOST_LENGTH:
         return address.widened(IPV6_HOST_LENGTH)
     return address
+
+
+def removable(address: Network, findings: Iterable[Finding]) -> Network:
+    """The most that a removal of the address could take off, by what lists it."""
+    taken = [
+        subject(address, finding) for finding in findings if finding.category.delist != "never"
+    ]
+    return min(taken, key=lambda network: network.length, default=address)
 
 
 def take_off(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from dnsbl.network import IPV6, parse_address
 from dnsbl.store import audit, events, outbox
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database, StoreError, fitting
@@ -29,7 +30,11 @@ _PENDING_SQL: Final = "state IN ('requested', 'mail_queued', 'mail_sent')"
 
 
 # What two requests may have in common, as limits count it.
-Shared = Literal["client", "mailbox_key", "mailbox_domain", "address"]
+Shared = Literal["client", "mailbox_key", "mailbox_domain", "subject"]
+
+# Of what is taken off for an IPv6 address that a network lists. RFC 6177 §2: no site has less, and
+# its hosts change theirs at will.
+IPV6_HOST_LENGTH: Final = 64
 
 
 class TransitionError(StoreError):
@@ -38,7 +43,11 @@ class TransitionError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """What a visit brings. `mailbox_key` is the mailbox as limits count it; times in Unix s."""
+    """What a visit brings. `mailbox_key` is the mailbox as limits count it; times in Unix s.
+
+    ``subject`` is what a removal would take off, as a network; "": the address
+    alone.
+    """
 
     status_hash: bytes
     address: str
@@ -49,6 +58,7 @@ class NewRequest:
     language: str
     created_at: int
     expires_at: int
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,7 @@ class Counts:
     mailbox_hour: int
     mailbox_day: int
     domain_hour: int
-    address_day: int
+    subject_day: int
 
 
 def _request(row: sqlite3.Row) -> Request:
@@ -111,12 +121,13 @@ def create(database: Database, new: NewRequest) -> int:
     with database.transaction():
         row = database.row(
             """
-            INSERT INTO delist_requests (status_hash, address, mailbox, mailbox_key,
+            INSERT INTO delist_requests (status_hash, address, subject, mailbox, mailbox_key,
                 mailbox_domain, client, language, state, created_at, state_at, expires_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?) RETURNING id
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?, ?) RETURNING id
             """,
-            new.status_hash, new.address, new.mailbox, new.mailbox_key, new.mailbox_domain,
-            new.client, new.language, new.created_at, new.created_at, new.expires_at,
+            new.status_hash, new.address, new.subject or network_text(new.address), new.mailbox,
+            new.mailbox_key, new.mailbox_domain, new.client, new.language, new.created_at,
+            new.created_at, new.expires_at,
         )  # fmt: skip
         assert row is not None
         request_id = int(row["id"])
@@ -191,44 +202,65 @@ def by_status(database: Database, status_hash: bytes) -> Request | None:
     return _request(row) if row else None
 
 
+def subjects(address: str) -> list[str]:
+    """What may be taken off for an address, as the column `subject` has it."""
+    found = parse_address(address)
+    if found.family != IPV6:
+        return [str(found)]
+    return [str(found), str(found.widened(IPV6_HOST_LENGTH))]
+
+
 def pending_for(database: Database, address: str, now: int) -> Request | None:
-    """The request that an address waits for, if there is one."""
+    """The request that an address waits for, if there is one: its own, or one of its /64."""
+    wanted = subjects(address)
     row = database.row(
-        f"SELECT * FROM delist_requests WHERE address = ? AND {_PENDING_SQL} AND expires_at > ? "
-        "ORDER BY id DESC LIMIT 1",
-        address, now,
+        f"SELECT * FROM delist_requests WHERE subject IN ({_marks(wanted)}) AND {_PENDING_SQL} "
+        "AND expires_at > ? ORDER BY id DESC LIMIT 1",
+        *wanted, now,
     )  # fmt: skip
     return _request(row) if row else None
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def counts(database: Database, new: NewRequest) -> Counts:
     """How many requests of the last hour and day share the client, the mailbox and so on."""
 
-    def since(column: str, value: str, seconds: int) -> int:
+    def since(shared: Shared, seconds: int) -> int:
+        values = _values(new, shared)
         row = database.row(
-            f"SELECT count(*) FROM delist_requests WHERE {column} = ? AND created_at > ?",
-            value, new.created_at - seconds,
+            f"SELECT count(*) FROM delist_requests WHERE {shared} IN ({_marks(values)}) "
+            "AND created_at > ?",
+            *values, new.created_at - seconds,
         )  # fmt: skip
         return int(row[0]) if row else 0
 
     return Counts(
-        client_hour=since("client", new.client, HOUR_S),
-        client_day=since("client", new.client, DAY_S),
-        mailbox_hour=since("mailbox_key", new.mailbox_key, HOUR_S),
-        mailbox_day=since("mailbox_key", new.mailbox_key, DAY_S),
-        domain_hour=since("mailbox_domain", new.mailbox_domain, HOUR_S),
-        address_day=since("address", new.address, DAY_S),
+        client_hour=since("client", HOUR_S),
+        client_day=since("client", DAY_S),
+        mailbox_hour=since("mailbox_key", HOUR_S),
+        mailbox_day=since("mailbox_key", DAY_S),
+        domain_hour=since("mailbox_domain", HOUR_S),
+        subject_day=since("subject", DAY_S),
     )
+
+
+def _values(new: NewRequest, shared: Shared) -> list[str]:
+    """Which values of the column count against a new request."""
+    return subjects(new.address) if shared == "subject" else [getattr(new, shared)]
 
 
 def below_again_at(
     database: Database, new: NewRequest, shared: Shared, most: int, seconds: int
 ) -> int:
     """When fewer than so many requests of the window share this with a new one; now, if they do."""
+    values = _values(new, shared)
     row = database.row(
-        f"SELECT created_at FROM delist_requests WHERE {shared} = ? AND created_at > ? "
-        "ORDER BY created_at DESC LIMIT 1 OFFSET ?",
-        getattr(new, shared), new.created_at - seconds, most - 1,
+        f"SELECT created_at FROM delist_requests WHERE {shared} IN ({_marks(values)}) "
+        "AND created_at > ? ORDER BY created_at DESC LIMIT 1 OFFSET ?",
+        *values, new.created_at - seconds, most - 1,
     )  # fmt: skip
     return int(row["created_at"]) + seconds if row else new.created_at
 
@@ -265,10 +297,9 @@ def browse(
     database: Database, states: Sequence[State], before_id: int | None, limit: int
 ) -> list[Request]:
     """Requests in some states, the newest first, from before an id on."""
-    marks = ", ".join("?" * len(states))
     rows = database.rows(
-        f"SELECT * FROM delist_requests WHERE state IN ({marks}) AND (? IS NULL OR id < ?) "
-        "ORDER BY id DESC LIMIT ?",
+        f"SELECT * FROM delist_requests WHERE state IN ({_marks(states)}) "
+        "AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
         *map(str, states), before_id, before_id, limit,
     )  # fmt: skip
     return [_request(row) for row in rows]
@@ -276,10 +307,9 @@ def browse(
 
 def count_up_to(database: Database, states: Sequence[State], most: int) -> int:
     """How many requests are in some states; so many at most, to count no further."""
-    marks = ", ".join("?" * len(states))
     row = database.row(
         "SELECT count(*) FROM "
-        f"(SELECT 1 FROM delist_requests WHERE state IN ({marks}) LIMIT ?)",
+        f"(SELECT 1 FROM delist_requests WHERE state IN ({_marks(states)}) LIMIT ?)",
         *map(str, states), most,
     )  # fmt: skip
     return int(row[0]) if row else 0
@@ -295,9 +325,11 @@ def in_states(database: Database) -> dict[State, int]:
 
 
 def of_address(database: Database, address: str, limit: int) -> list[Request]:
-    """The last requests for an address, the newest first."""
+    """The last requests that would take an address off, the newest first."""
+    wanted = subjects(address)
     rows = database.rows(
-        "SELECT * FROM delist_requests WHERE address = ? ORDER BY id DESC LIMIT ?",
-        address, limit,
+        f"SELECT * FROM delist_requests WHERE subject IN ({_marks(wanted)}) "
+        "ORDER BY id DESC LIMIT ?",
+        *wanted, limit,
     )  # fmt: skip
     return [_request(row) for row in rows]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from house import House
 from portal import Clock, Portal
 
 from dnsbl.store import requests
+from dnsbl.store.database import Database
 
 ADDRESS = "203.0.113.7"
 MAILBOX = "postmaster@sender.example"
+NETWORK_COUNTS = "Requests for addresses of one network count together"
 NOT_FROM_ITSELF = "A request that comes from the IP address itself is not held up by this."
 
 
@@ -34,6 +37,71 @@ async def test_one_request_at_a_time_for_an_address(portal: Portal) -> None:
     assert "already" in again.text
     assert NOT_FROM_ITSELF in again.text
     assert await held(portal) == 1
+
+
+async def test_one_request_at_a_time_for_a_listed_network_of_ipv6(
+    house: House, clock: Clock
+) -> None:
+    """A removal takes the /64 off, so its addresses share a limit, and the page says so.
+
+    Who asks from that /64 is held up by nobody's request.
+    """
+    text = house.file.read_text()
+    house.file.write_text(text.replace("[portal]", '[portal]\ntrusted_proxies = ["127.0.0.1"]'))
+    async with Portal(house, clock) as portal:
+        await portal.add("2001:db8:0:1::/64")
+        pages = [
+            await portal.ask(
+                f"2001:db8:0:1::{number}",
+                f"me@d{number}.example",
+                headers={"X-Forwarded-For": f"198.51.{number}.9"},
+            )
+            for number in range(1, 5)
+        ]
+        of_another = await portal.ask("2001:db8:0:2::1", "me@d5.example")
+        own = await portal.ask(
+            "2001:db8:0:1::5", "me@d6.example", headers={"X-Forwarded-For": "2001:db8:0:1::6"}
+        )
+        (first, _) = await portal.sidecar.truth.read(requests.of_address, "2001:db8:0:1::9", 9)
+
+    assert [page.status for page in pages] == [303, 429, 429, 429]
+    assert all(NETWORK_COUNTS in page.text for page in pages[1:])
+    assert of_another.status == 200  # it is not listed
+    assert own.status == 303
+    assert first.address == "2001:db8:0:1::5"
+
+
+@pytest.mark.parametrize(("network", "taken"), [("2001:db8:0:1::/64", 3), ("", 6)])
+async def test_a_day_has_three_mails_for_what_a_removal_takes_off(
+    house: House, clock: Clock, network: str, taken: int
+) -> None:
+    """A /64, or each address where addresses are listed one by one."""
+    text = house.file.read_text()
+    house.file.write_text(text.replace("[portal]", '[portal]\ntrusted_proxies = ["127.0.0.1"]'))
+    async with Portal(house, clock) as portal:
+        if network:
+            await portal.add(network)
+        pages = []
+        for number in range(1, 7):
+            address = f"2001:db8:0:1::{number}"
+            if not network:
+                await portal.add(address)
+            pages.append(
+                await portal.ask(
+                    address,
+                    f"me@d{number}.example",
+                    headers={"X-Forwarded-For": f"198.51.{number}.9"},
+                )
+            )
+            await portal.delivered()
+            await portal.sidecar.truth.write(end_all)
+
+    assert [page.status for page in pages] == [303] * taken + [429] * (6 - taken)
+
+
+def end_all(database: Database) -> None:
+    """No request is pending any more."""
+    database.change("UPDATE delist_requests SET state = 'expired'")
 
 
 async def test_twenty_requests_at_once_for_an_address_make_one(portal: Portal) -> None:

@@ -208,7 +208,7 @@ def test_windows_slide(database: Database) -> None:
         force(database, request_id, State.REFUSED)
 
     assert requests.counts(database, new()) == Counts(
-        client_hour=2, client_day=4, mailbox_hour=2, mailbox_day=4, domain_hour=2, address_day=4
+        client_hour=2, client_day=4, mailbox_hour=2, mailbox_day=4, domain_hour=2, subject_day=4
     )
 
 
@@ -228,14 +228,14 @@ def test_each_limit_counts_its_own(database: Database) -> None:
     assert counted("client") == {"client_hour": 1, "client_day": 1}
     assert counted("mailbox_key") == {"mailbox_hour": 1, "mailbox_day": 1}
     assert counted("mailbox_domain") == {"domain_hour": 1}
-    assert counted("address") == {"address_day": 1}
+    assert counted("address") == {"subject_day": 1}
     assert counted("") == {}
 
 
 @given(
     ages=st.lists(st.integers(0, 2 * HOUR_S), max_size=8),
     most=st.integers(1, 4),
-    shared=st.sampled_from(["client", "mailbox_key", "mailbox_domain", "address"]),
+    shared=st.sampled_from(["client", "mailbox_key", "mailbox_domain", "subject"]),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_visitor_is_told_when_to_come_again(
@@ -254,6 +254,45 @@ def test_a_visitor_is_told_when_to_come_again(
     assert at >= NOW
     assert in_window(at) < most
     assert at == NOW or in_window(at - 1) >= most
+
+
+@pytest.mark.parametrize(
+    ("subject", "others"),
+    [("2001:db8::/64", {"2001:db8::1", "2001:db8::2"}), ("", {"2001:db8::1"})],
+)
+def test_requests_share_what_a_removal_takes_off(
+    database: Database, subject: str, others: set[str]
+) -> None:
+    """All that look for the requests of an address find those of its /64, and no other's."""
+    address = "2001:db8::1"
+    request_id = requests.create(database, new(address=address, subject=subject))
+
+    for other in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "192.0.2.1"):
+        pending = requests.pending_for(database, other, NOW)
+        found = [pending] if pending else []
+        expected = [request_id] if other in others else []
+        visit = new(1, address=other)
+        assert [one.id for one in found] == expected
+        assert [one.id for one in requests.of_address(database, other, 9)] == expected
+        assert requests.counts(database, visit).subject_day == len(expected)
+        at = requests.below_again_at(database, visit, "subject", 1, HOUR_S)
+        assert at == NOW + HOUR_S * len(expected)
+
+
+def test_requests_of_an_address_are_found_by_index(database: Database) -> None:
+    """Many visits a second do not read all requests that ever were."""
+    plan: list[str] = []
+    database.connection.set_trace_callback(plan.append)
+    requests.pending_for(database, "2001:db8::1", NOW)
+    requests.counts(database, new(address="2001:db8::1"))
+    requests.below_again_at(database, new(address="2001:db8::1"), "subject", 3, DAY_S)
+    requests.of_address(database, "2001:db8::1", 9)
+    database.connection.set_trace_callback(None)
+    asked = [one for one in plan if "subject IN" in one]
+    steps = [row["detail"] for one in asked for row in database.rows(f"EXPLAIN QUERY PLAN {one}")]
+
+    assert len(asked) == 4
+    assert sum("requests_by_subject (subject=?" in step for step in steps) == 4
 
 
 # Tokens.
