@@ -15,6 +15,7 @@ import structlog
 
 from api import descriptors
 from api.sidecar import Sidecar
+from dnsbl import output
 from dnsbl.config import Config, default_file, load, log
 from dnsbl.errors import DnsblError
 
@@ -72,6 +73,14 @@ def _follow_supervisor(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> 
 
 def main() -> int:
     """The exit status: 0 after a clean stop, 2 with one line on standard error."""
+    try:
+        return _main()
+    finally:
+        output.finish(sys.stdout)
+        output.finish(sys.stderr)
+
+
+def _main() -> int:
     parser = argparse.ArgumentParser(prog="python -m api", description="The delist portal.")
     parser.add_argument("--config", type=Path, default=default_file(), metavar="FILE")
     arguments = parser.parse_args()
@@ -81,7 +90,8 @@ def main() -> int:
         descriptors.allow(config.portal.connections_max)
         asyncio.run(serve(config, supervised=os.environ.get(SUPERVISED_VARIABLE) == "1"))
     except DnsblError as error:
-        sys.stderr.write(f"dnsbl: {error}\n")  # as the other commands say it
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"dnsbl: {error}\n")  # as the other commands say it
         return WRONG
     return 0
 

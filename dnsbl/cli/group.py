@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from dnsbl import output
 from dnsbl.cli.report import complain
 from dnsbl.config import ConfigError
 from dnsbl.errors import DnsblError
@@ -95,6 +96,9 @@ class Commands(click.Group):
             status = super().main(args, prog_name, complete_var, False, **extra)  # noqa: FBT003
         except (click.ClickException, click.Abort, DnsblError, OSError) as error:
             status = reported(error)
+        if (lost := output.finish(sys.stdout)) is not None and not status:
+            status = reported(lost)
+        output.finish(sys.stderr)
         sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -6,6 +6,7 @@ those that turn the direction of writing, reaches a terminal as it is.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -29,8 +30,9 @@ def printable(text: str) -> str:
 
 
 def complain(sentence: str) -> None:
-    """One line on standard error, `dnsbl: …`."""
-    click.echo(f"dnsbl: {printable(sentence)}", err=True)
+    """One line on standard error, `dnsbl: …`; lost where that takes nothing."""
+    with contextlib.suppress(OSError):
+        click.echo(f"dnsbl: {printable(sentence)}", err=True)
 
 
 def warn(sentence: str) -> None:

@@ -87,6 +87,27 @@ def test_a_supervised_one_says_ready_and_follows_its_supervisor(start: Start) ->
     assert process.wait(PATIENCE_S) == 0
 
 
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+def test_a_supervisor_that_is_gone_is_no_failure(
+    start: Start, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    """Neither `ready` nor the log has a reader any more: the end is as clean, however Python
+    writes.
+    """
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    process = start(supervised=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+
+    process.stdout.close()
+    wait_for("ready", process.stderr)
+    process.stderr.close()
+    process.stdin.close()
+
+    assert process.wait(PATIENCE_S) == 0
+
+
 def test_a_second_one_stays_away(house: House, start: Start) -> None:
     """Two on one data directory would send every mail twice: the second says so and ends with 2."""
     first = start()

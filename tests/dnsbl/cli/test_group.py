@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -208,17 +209,36 @@ def test_a_missing_database_is_made_by_whoever_writes(
     assert run("list").exit_code == 0
 
 
-def test_output_that_cannot_be_written_is_one_line(house: House, database: Database) -> None:
-    """A full disk under standard output, as /dev/full is."""
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+@pytest.mark.parametrize("words", [("list", "-o", "json"), ("--version",)], ids=lambda w: w[0])
+def test_output_that_cannot_be_written_is_one_line(
+    house: House, database: Database, words: tuple[str, ...], unbuffered: str
+) -> None:
+    """A full disk under standard output, as /dev/full is; whether Python writes at once or not."""
     assert database.path.exists()
     with open("/dev/full", "wb") as full:  # noqa: PTH123  # a device
         done = subprocess.run(
-            [sys.executable, "-m", "dnsbl", "list", "-o", "json", "--config", str(house.file)],
+            [sys.executable, "-m", "dnsbl", "--config", str(house.file), *words],
             stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
         )  # fmt: skip
 
     assert done.returncode == 1
     assert done.stderr == "dnsbl: input or output: No space left on device\n"
+
+
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+def test_an_error_that_nobody_reads_keeps_its_exit_code(house: House, unbuffered: str) -> None:
+    """Scripts that close standard error, or fill the disk with it, still learn how it ended."""
+    house.write_config("[mial]\n")
+    with open("/dev/full", "wb") as full:  # noqa: PTH123  # a device
+        done = subprocess.run(
+            [sys.executable, "-m", "dnsbl", "list", "--config", str(house.file)],
+            stdout=subprocess.PIPE, stderr=full, check=False, timeout=60,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (2, b"")
 
 
 def test_a_locale_without_some_character_is_no_failure(house: House, database: Database) -> None:

@@ -45,6 +45,12 @@ sidecar = [service.sys.executable, "-c", "print('ready', flush=True); input()"]
 mock.patch.object(service, "sidecar_command", lambda config: sidecar).start()
 from dnsbl.cli.serve import serve as command
 """
+# The whole command, from its words to its exit code.
+COMMAND = """
+import sys
+from dnsbl.cli import main as command
+sys.argv.insert(1, "{verb}")
+"""
 WITHOUT_UVLOOP = "import sys; sys.modules['uvloop'] = None\n"
 WITHOUT_SHARED_PORTS = """
 from dnsbl.server import endpoint
@@ -346,9 +352,16 @@ def test_signal_ends_a_load(start: Start, number: signal.Signals) -> None:
     assert [event for event in said if event != "compiled_path_missing"] == ["stopped"]
 
 
-def test_log_that_nobody_reads_ends_nothing(house: House, start: Start) -> None:
-    """A log whose reader is gone, or whose disk is full, costs its events and no answer."""
-    service = start()
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+@pytest.mark.parametrize("verb", ["serve", "dns"])
+def test_log_that_nobody_reads_ends_nothing(
+    house: House, start: Start, monkeypatch: pytest.MonkeyPatch, verb: str, unbuffered: str
+) -> None:
+    """A log whose reader is gone, or whose disk is full, costs its events, no answer and no exit
+    code, whether Python writes at once or holds events back.
+    """
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    service = start(COMMAND.format(verb=verb))
     service.wait_for("ready")
     assert service.process.stderr is not None
     service.process.stderr.close()
