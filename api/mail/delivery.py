@@ -46,6 +46,8 @@ WITHHELD_S_MAX: Final = 20.0
 
 ACTOR: Final = "mail"
 
+_LINK_STATES: Final = (*PENDING, State.COOLDOWN)  # in which a link still has something to open
+
 
 class _Withheld(enum.Enum):
     """A mail that is not to go, and that must look like one that went."""
@@ -212,7 +214,7 @@ class Delivery:
             return None  # settled since it was read
         request = requests.get(database, mail.request_id)
         assert request is not None  # a foreign key
-        if until(mail, request) <= now or (_asks(mail) and request.state not in PENDING):
+        if until(mail, request) <= now or (_asks(mail) and request.state not in _LINK_STATES):
             outbox.cancel(database, request.id, now, kind=mail.kind)
             self._metrics.mails.labels("cancelled").inc()
             return None
