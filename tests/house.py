@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from ports import free_port
+
 from dnsbl.config import Config, load
+
+__all__ = ["ZONE_TEXT", "House", "free_port"]
 
 ZONE_TEXT = """\
 origin = "bl.example"
@@ -19,20 +22,6 @@ answer = "127.0.0.2"
 text = "Access denied, banned sending IP [$]; to request removal visit {portal}/?ip=$"
 delist = "self"
 """
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free for UDP and TCP alike just now."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream:
-            stream.bind(("127.0.0.1", 0))
-            port: int = stream.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-                try:
-                    datagram.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-                return port
 
 
 @dataclass(frozen=True)
