@@ -23,7 +23,7 @@ def compose(database: Database, delivery: Delivery, *, mailbox: bool) -> Message
     data: dict[str, object] = {
         "id": event.id,
         "subject": event.subject,
-        **_parts(event.subject),
+        **_parts(event),
         "zone": event.zone or None,
         "category": event.category or None,
         "reason": "" if is_test else event.reason,
@@ -41,17 +41,23 @@ def compose(database: Database, delivery: Delivery, *, mailbox: bool) -> Message
     return Message(event.uid, event.at, json.dumps(body).encode(), delivery.attempts + 1)
 
 
-def _parts(subject: str) -> dict[str, str]:
-    """What the subject is: a name; a network, and the address where it is just one."""
+def _parts(event: Event) -> dict[str, str | None]:
+    """What the subject is: a name; a network, and the address where it is just one.
+
+    The network is that of the listing; a request as a whole is about none in particular.
+    """
+    subject = event.subject
     try:
         parsed = parse_canonical(subject)
     except DnsblError:  # another client wrote what cannot be served
         return {}
     if not isinstance(parsed, Network):
         return {"name": subject}
+    of_request = event.kind.startswith("delist.") and not event.zone
+    parts: dict[str, str | None] = {"network": None if of_request else event.network or subject}
     if parsed.is_address:
-        return {"network": subject, "address": subject.rpartition("/")[0]}
-    return {"network": subject}
+        parts["address"] = parsed.address_text
+    return parts
 
 
 def _mailbox(database: Database, event: Event) -> str | None:

@@ -90,6 +90,7 @@ def delivery_json(delivery: Delivery) -> dict[str, object]:
             "type": event.kind,
             "at": event.at,
             "subject": event.subject,
+            "network": event.network or None,
             "zone": event.zone or None,
             "category": event.category or None,
             "request_id": event.request_id,

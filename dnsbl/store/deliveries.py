@@ -1,8 +1,8 @@
 """What hooks are to be told: a row is committed before anything is sent, and marked after.
 
 A message is sent at least once: killed between the hook's reply and the mark,
-the process sends it again, under the same name (``event.uid``). Of one subject
-the next one waits until the one before it was delivered or given up.
+the process sends it again, under the same name (``event.uid``). Of one subject,
+or one /64, the next one waits until the one before it was delivered or given up.
 """
 
 from __future__ import annotations

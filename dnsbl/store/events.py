@@ -34,7 +34,11 @@ EventKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A row of `events`. ``uid`` names it to hooks; events of a ``subject`` are told in order."""
+    """A row of `events`. ``uid`` names it to hooks; events of a ``subject`` are told in order.
+
+    ``network`` is that of the listing that a decision was about, of which the
+    subject may be one address; "" elsewhere.
+    """
 
     id: int
     uid: str
@@ -45,6 +49,7 @@ class Event:
     category: str
     reason: str
     request_id: int | None
+    network: str = ""
 
 
 def event(row: sqlite3.Row) -> Event:
@@ -59,6 +64,7 @@ def event(row: sqlite3.Row) -> Event:
         category=row["category"],
         reason=row["reason"],
         request_id=row["request_id"],
+        network=row["network"],
     )
 
 
@@ -72,12 +78,13 @@ def record(
     category: str = "",
     reason: str = "",
     request_id: int | None = None,
+    network: str = "",
 ) -> int:
     """Notes an event in the caller's transaction; its number."""
     row = database.row(
-        "INSERT INTO events (at, kind, subject, zone, category, reason, request_id) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        now, kind, subject, zone, category, fitting(reason, REASON_CHARS_MAX), request_id,
+        "INSERT INTO events (at, kind, subject, zone, category, reason, request_id, network) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        now, kind, subject, zone, category, fitting(reason, REASON_CHARS_MAX), request_id, network,
     )  # fmt: skip
     assert row is not None
     return int(row["id"])

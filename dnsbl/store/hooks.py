@@ -10,11 +10,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from dnsbl.errors import DnsblError
+from dnsbl.network import IPV6, Network
 from dnsbl.store import events
 from dnsbl.store.database import Database, fitting
 from dnsbl.store.events import EventKind
+from dnsbl.subject import parse_canonical
 
 WHY_CHARS_MAX: Final = 1000
+IPV6_ORDERED_LENGTH: Final = 64  # RFC 6177 §2: no site has less; what a delisting takes off
 
 # An operator's trial: it is a delivery of one hook from the start, and no event of the others.
 TEST_EVENT: Final[EventKind] = "hook.test"
@@ -80,10 +84,25 @@ def fan_out(database: Database, name: str, is_wanted: IsWanted, now: int, limit:
     database.change_each(
         "INSERT INTO hook_deliveries (hook, event_id, subject, next_attempt_at, created_at) "
         "VALUES (?, ?, ?, ?, ?) ON CONFLICT (hook, event_id) DO NOTHING",
-        [(name, one.id, one.subject, now, now) for one in wanted],
+        [(name, one.id, _queue_of(one.subject), now, now) for one in wanted],
     )
     _serve(database, name, found[-1].id if len(found) == limit else last)
     return len(wanted)
+
+
+def _queue_of(subject: str) -> str:
+    """What the events of a subject are told in order with: its own, and those of its /64.
+
+    One delisting tells of an IPv6 address, and of the /64 that is excluded for it. Nothing wider:
+    a message that a hook never takes must not hold up those about strangers.
+    """
+    try:
+        network = parse_canonical(subject)
+    except DnsblError:  # another client wrote what cannot be served
+        return subject
+    if not isinstance(network, Network) or network.family != IPV6:
+        return subject
+    return str(network.widened(min(network.length, IPV6_ORDERED_LENGTH)))
 
 
 def _serve(database: Database, name: str, event_id: int) -> None:

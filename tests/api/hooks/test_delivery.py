@@ -184,6 +184,51 @@ async def test_events_of_a_subject_are_told_in_order(house: House, clock: Clock)
     ]  # fmt: skip
 
 
+async def test_events_of_one_64_are_told_in_order(house: House, clock: Clock) -> None:
+    """An IPv6 address is delisted with its /64: what is told of either is one story."""
+    address, own, next_door = "2001:db8:1:2::7/128", "2001:db8:1:2::/64", "2001:db8:1:3::/64"
+    refusals = {1}
+    hook = Hook(lambda message: FAILED if told(message)["data"]["id"] in refusals else DONE)
+    async with Hooked(house, clock, [notified()], crm=hook) as hooked:
+        await hooked.happen(address, own, next_door, "2001:db8::/32")
+        delivery = await hooked.attempted(1)
+
+        async def others_told() -> bool:
+            return len(hook.told) == 3
+
+        await until(others_told)
+        meanwhile = {subject for _, subject in hook.told}
+        refusals.clear()
+        hooked.turn_to(delivery.next_attempt_at)
+        await hooked.settled()
+
+    assert meanwhile == {address, next_door, "2001:db8::/32"}
+    assert [subject for _, subject in hook.told[-2:]] == [address, own]
+
+
+async def test_a_decision_names_the_listing_and_a_request_as_a_whole_none(
+    house: House, clock: Clock
+) -> None:
+    """The subject is the address that is to go, whatever network lists it."""
+    async with Hooked(house, clock, [notified()]) as hooked:
+
+        def record(database: Database) -> None:
+            events.record(database, "delist.requested", ONE, now=START, request_id=1)
+            events.record(
+                database, "delist.completed", ONE, now=START, zone="bl.example", category="spam",
+                request_id=1, network="192.0.2.0/24",
+            )  # fmt: skip
+
+        await hooked.truth.write(record)
+        await hooked.spread()
+        await hooked.settled()
+        requested, completed = (told(message)["data"] for message in hooked.hooks["crm"].taken)
+
+    assert (requested["subject"], requested["network"]) == (ONE, None)
+    assert (completed["subject"], completed["network"]) == (ONE, "192.0.2.0/24")
+    assert requested["address"] == completed["address"] == "192.0.2.1"
+
+
 async def test_what_ends_while_the_queue_is_read_is_not_sent_again(
     house: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,11 +8,13 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hooked import until
 from house import House
 from portal import LISTED, SENDER, Clock, Portal
 
 from api.sidecar import Sidecar
+from dnsbl.network import parse
 from dnsbl.store import deliveries, listings
 from dnsbl.store.database import Database
 from dnsbl.store.request_states import State
@@ -118,6 +120,24 @@ async def test_a_hook_that_came_to_decide_is_told_nothing(house: House, clock: C
     assert last is not None
     assert last.answer == "it decides, and is told nothing any more"
     assert messages(kept) == []
+
+
+@pytest.mark.parametrize("listed", ["2001:db8:1:2::7", "2001:db8:1:2::/64"])
+async def test_one_delisting_is_told_in_order(house: House, clock: Clock, listed: str) -> None:
+    """Its decision names the listing; all that it brings waits in one queue."""
+    kept = hook(house, "crm", 'events = ["delist.completed", "listing.*", "exclusion.added"]')
+    async with Portal(house, clock) as portal:
+        await portal.add(listed)
+        await portal.press(await portal.link("2001:db8:1:2::7"))
+        completed = await told(kept, "delist.completed")
+        await told(kept, "exclusion.added")
+        rows = await portal.sidecar.truth.read(
+            lambda database: database.rows("SELECT DISTINCT subject FROM hook_deliveries")
+        )
+
+    assert completed["data"]["network"] == str(parse(listed))
+    assert completed["data"]["address"] == "2001:db8:1:2::7"
+    assert [row["subject"] for row in rows] == ["2001:db8:1:2::/64"]
 
 
 async def test_a_listing_that_has_its_time_is_told_as_expired(house: House, clock: Clock) -> None:
