@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Error, Page, async_playwright
 
 CHROMIUM_ARGUMENTS: Final = [
     "--no-sandbox",
@@ -20,6 +21,9 @@ CHROMIUM_ARGUMENTS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
+LAUNCH_S: Final = 30
+LAUNCHES: Final = 3  # on a machine that is busy one fails or hangs now and then, and not the next
+UNSTEADY: Final = logging.getLogger("unsteady")  # tests/conftest.py prints what it says
 PHONE: Final = 360  # CSS pixels
 DESKTOP: Final = 1280
 ZOOMED: Final = DESKTOP // 2  # what a desktop's window has room for at 200 % (WCAG 2.2 §1.4.4)
@@ -58,9 +62,28 @@ class Fault:
 async def chromium(path: str) -> AsyncIterator[Browser]:
     """A browser, without a window."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        await browser.close()
+        browser = await launched(
+            lambda: playwright.chromium.launch(
+                executable_path=path, args=CHROMIUM_ARGUMENTS, timeout=LAUNCH_S * 1000
+            )
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def launched(launch: Callable[[], Awaitable[Browser]]) -> Browser:
+    """The browser that a launch gives; one that fails or hangs is said, and tried again.
+
+    Raises the error of the last try, which has what the browser wrote to its standard error.
+    """
+    for number in range(1, LAUNCHES):
+        try:
+            return await launch()
+        except Error as error:
+            UNSTEADY.warning("launch %d of Chromium failed: %s", number, error)
+    return await launch()
 
 
 async def faults(page: Page, *rules: str) -> list[Fault]:

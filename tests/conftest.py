@@ -20,12 +20,28 @@ settings.register_profile("long", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long tests first, so that none is left alone at the end; the others stay in order.
+
+    Workers that have done theirs take the last of those that others still have (`--dist
+    worksteal`): a long one that comes last is nobody's to take.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints the figures that tests came to: how often something was tried, and how fast."""
+    """Prints the figures that tests came to: how often something was tried, and how fast.
+
+    And what did not go well at first, and was tried again.
+    """
     for report in terminalreporter.getreports("passed"):
-        for name, value in report.user_properties:
-            if name == "figures":
-                terminalreporter.write_line(f"{report.nodeid.rpartition('/')[2]}: {value}")
+        name = report.nodeid.rpartition("/")[2]
+        for key, value in report.user_properties:
+            if key == "figures":
+                terminalreporter.write_line(f"{name}: {value}")
+        for line in report.caplog.splitlines():
+            if line.startswith("WARNING  unsteady:"):
+                terminalreporter.write_line(f"{name}: {line.split(maxsplit=2)[2]}")
 
 
 @pytest.fixture

@@ -28,7 +28,10 @@ class Mailbox:
         self.mails: list[tuple[str, EmailMessage]] = []
         self.reply: Callable[[str], str] = lambda _: "250 2.0.0 accepted"
         self._arrived = threading.Condition()
-        self._controller = Controller(self, hostname="127.0.0.1", port=port)
+        # Its own patience of five seconds is too little for a machine that is busy.
+        self._controller = Controller(
+            self, hostname="127.0.0.1", port=port, ready_timeout=ARRIVAL_S
+        )
 
     def start(self) -> None:
         """Listens from now on, in a thread of its own."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +15,11 @@ import dns.message
 import dns.query
 import dns.rcode
 import pytest
-from browser import CHROMIUM_ARGUMENTS, DESKTOP, PHONE
+import pytest_asyncio
+from browser import DESKTOP, PHONE, chromium
 from house import ZONE_TEXT, House, free_port
 from mailserver import Mailbox, link
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.async_api import Browser, Page
 from running import Running
 
 from api.language import language
@@ -28,6 +31,8 @@ from dnsbl.store.listings import Listing
 VISITS: Final = list(itertools.product(("en", "it"), (False, True), (PHONE, DESKTOP)))
 ADDRESSES: Final = {visit: f"203.0.113.{host}" for host, visit in enumerate(VISITS, 7)}
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -37,14 +42,11 @@ class Site:
     mailbox: Mailbox
 
 
-@pytest.fixture(scope="module")
-def browser(tool: Callable[[str], str]) -> Iterator[Browser]:
-    """Debian's Chromium."""
-    chromium = tool("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(tool: Callable[[str], str]) -> AsyncIterator[Browser]:
+    """Debian's Chromium, one for all visits."""
+    async with chromium(tool("chromium")) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +68,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         )
         listings.add(database, listing)
     database.close()
-    mailbox.start()
-    running = Running(house.file)
-    running.wait_for("ready")
-    yield Site(house, mailbox)
-    running.stop()
-    mailbox.stop()
+    with ExitStack() as stack:
+        stack.callback(mailbox.stop)
+        mailbox.start()
+        running = Running(house.file)
+        stack.callback(running.stop)
+        running.wait_for("ready")
+        yield Site(house, mailbox)
 
 
 def listed(house: House, address: str) -> bool:
@@ -100,20 +103,20 @@ class Visitor:
         self.width = width
         self.say = language(tag).gettext
 
-    def see(self, words: str) -> None:
+    async def see(self, words: str) -> None:
         """The page says so, in the visitor's language, and needs no scrolling sideways."""
-        assert self.page.get_attribute("html", "lang") == self.tag
-        assert self.say(words) in self.page.inner_text("main")
-        assert self.page.evaluate("document.documentElement.scrollWidth") <= self.width
+        assert await self.page.get_attribute("html", "lang") == self.tag
+        assert self.say(words) in await self.page.inner_text("main")
+        assert await self.page.evaluate("document.documentElement.scrollWidth") <= self.width
 
-    def press(self, button: str) -> None:
+    async def press(self, button: str) -> None:
         """Presses a button by its English name."""
-        with self.page.expect_navigation():
-            self.page.get_by_role("button", name=self.say(button), exact=True).click()
+        async with self.page.expect_navigation():
+            await self.page.get_by_role("button", name=self.say(button), exact=True).click()
 
 
 @pytest.mark.parametrize(("tag", "script", "width"), VISITS)
-def test_a_sender_delists_an_address_in_a_browser(
+async def test_a_sender_delists_an_address_in_a_browser(
     site: Site, browser: Browser, *, tag: str, script: bool, width: int
 ) -> None:
     """Bounce, form, status, mail, link, button, NXDOMAIN, link again: in two languages, on a
@@ -121,36 +124,36 @@ def test_a_sender_delists_an_address_in_a_browser(
     """
     address = ADDRESSES[tag, script, width]
     mailbox = f"host-{address.rpartition('.')[2]}@mail.sender.example"
-    context = browser.new_context(
+    context = await browser.new_context(
         viewport={"width": width, "height": 800}, java_script_enabled=script, locale=tag
     )
-    visitor = Visitor(context.new_page(), tag, width)
+    visitor = Visitor(await context.new_page(), tag, width)
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url))
 
-    visitor.page.goto(f"{site.house.portal_url}/?ip={address}")
-    visitor.see("Listed")
-    assert visitor.page.locator("input[name=ip]").input_value() == address
-    visitor.page.locator("input[name=email]").fill(mailbox)
-    visitor.press("Submit")
-    visitor.see("Request received")
+    await visitor.page.goto(f"{site.house.portal_url}/?ip={address}")
+    await visitor.see("Listed")
+    assert await visitor.page.locator("input[name=ip]").input_value() == address
+    await visitor.page.locator("input[name=email]").fill(mailbox)
+    await visitor.press("Submit")
+    await visitor.see("Request received")
     assert visitor.page.url.startswith(f"{site.house.portal_url}/status/")
-    mail = site.mailbox.wait_for(mailbox)
+    mail = await asyncio.to_thread(site.mailbox.wait_for, mailbox)
     assert mail["Content-Language"] == tag
     confirm = link(mail)
-    scan(confirm)
-    visitor.page.goto(confirm)
-    visitor.see("What happens when you press")
+    await asyncio.to_thread(scan, confirm)
+    await visitor.page.goto(confirm)
+    await visitor.see("What happens when you press")
     assert listed(site.house, address)
-    visitor.press("Delist IP")
+    await visitor.press("Delist IP")
 
     assert not listed(site.house, address)
-    visitor.see("Delisted")
-    assert address in visitor.page.inner_text("h1")
-    visitor.page.goto(confirm)
-    visitor.see("Already delisted")
-    assert visitor.page.get_by_role("button").count() == 0
+    await visitor.see("Delisted")
+    assert address in await visitor.page.inner_text("h1")
+    await visitor.page.goto(confirm)
+    await visitor.see("Already delisted")
+    assert await visitor.page.get_by_role("button").count() == 0
     assert [url for url in asked if not url.startswith(site.house.portal_url)] == []
-    assert visitor.page.locator("script").count() == 0
-    assert context.cookies() == []
-    context.close()
+    assert await visitor.page.locator("script").count() == 0
+    assert await context.cookies() == []
+    await context.close()

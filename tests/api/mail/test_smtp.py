@@ -14,7 +14,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from house import House, free_port
-from mailserver import Mailbox
+from mailserver import ARRIVAL_S, Mailbox
 from portal import LISTED, SENDER, Clock, Portal
 from structlog.typing import EventDict
 
@@ -172,6 +172,7 @@ class Guarded:
         self.controller = Controller(
             self, hostname="127.0.0.1", port=self.port, tls_context=context,
             require_starttls=True, auth_required=True, authenticator=self.authenticate,
+            ready_timeout=ARRIVAL_S,
         )  # fmt: skip
 
     def authenticate(
