@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,9 @@ from api.language import Language
 from api.look import Look
 from api.negotiation import Choice
 from dnsbl.config import Config, ZoneConfig
+from dnsbl.delist.conclusion import GONE
 from dnsbl.delist.policy import Shortfall
+from dnsbl.store.request_items import Item, ItemOutcome
 from dnsbl.store.requests import masked
 
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"
@@ -105,6 +107,7 @@ def _environment(config: Config, language: Language, look: Look) -> jinja2.Envir
         zones=config.zones,
         zone_of=config.zone,
         shortfall=Shortfall.read,
+        removed=removed,
         assets=look,
         texts=config.portal.texts.said_in(language.tag),
     )
@@ -131,6 +134,11 @@ def brand(config: Config, language: Language) -> str:
 def contact_of(config: Config, zone: ZoneConfig) -> str:
     """Whom to write to about a zone (RFC 6471 §2.2.2: there is always somebody)."""
     return config.portal.contact or zone.hostmaster
+
+
+def removed(items: Iterable[Item]) -> bool:
+    """Whether a request took anything off, so far; what went away by itself does not count."""
+    return any(item.outcome is ItemOutcome.DELISTED and item.rule != GONE for item in items)
 
 
 def moment(language: Language, at: int) -> Markup:

@@ -17,8 +17,9 @@ from api.truth import Truth
 from dnsbl.config import Config
 from dnsbl.delist.conclusion import conclude
 from dnsbl.delist.findings import find
+from dnsbl.delist.message_id import new_message_id
 from dnsbl.network import parse_address
-from dnsbl.store import journal, request_items, requests
+from dnsbl.store import journal, outbox, request_items, requests
 from dnsbl.store.database import Database
 from dnsbl.store.journal import Position
 from dnsbl.store.request_items import ItemOutcome
@@ -74,7 +75,7 @@ class Review:
 def end_settled(
     database: Database, config: Config, request_ids: Sequence[int], now: int
 ) -> list[Request]:
-    """Ends those that are settled still, in the caller's transaction."""
+    """Ends those that are settled still, with a mail to each, in the caller's transaction."""
     ended: list[Request] = []
     for request_id in request_ids:
         request = requests.get(database, request_id)
@@ -82,6 +83,7 @@ def end_settled(
             continue
         if _is_settled(database, config, request, now):
             conclude(database, config, request_id, {}, actor=ACTOR, now=now)
+            outbox.queue(database, request_id, new_message_id(config), now, kind="decision_mail")
             ended.append(request)
     return ended
 

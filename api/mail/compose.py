@@ -1,4 +1,7 @@
-"""The mail that asks its reader to confirm: text and HTML, one link, no header of a stranger's."""
+"""The mail that asks its reader to confirm: text and HTML, one link, no header of a stranger's.
+
+After a wait it asks once more, for the press that removes what had to wait.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from dnsbl.config import Config
 from dnsbl.delist.findings import Finding, asks_operator, zones_that
 from dnsbl.network import parse
 from dnsbl.store.outbox import Mail
+from dnsbl.store.request_states import State
 from dnsbl.store.requests import Request
 
 
@@ -34,7 +38,8 @@ def compose(
     zones = zones or zones_that(config, "bad") or list(config.zones)
     lists = lists_named([zone.origin for zone in zones], language)
     asks = asks_operator(findings)
-    subject = _subject(language, request.address, lists, asks=asks)
+    waited = request.state is State.COOLDOWN
+    subject = _subject(language, request.address, lists, asks=asks, waited=waited)
     facts = _facts(request, findings, language)
     values = {
         "request": request,
@@ -44,6 +49,8 @@ def compose(
         "zone_count": len(zones),
         "write_to": plain(contact_of(config, zones[0])),
         "asks_operator": asks,
+        "waited": waited,
+        "listed": bool(findings),
         "subject": subject,
         "link": f"{config.portal.public_url}/confirm/{token}",
     }
@@ -52,9 +59,14 @@ def compose(
     return letter(config, language, mail, request, subject, text, html, now)
 
 
-def _subject(language: Language, address: str, lists: str, *, asks: bool) -> str:
+def _subject(language: Language, address: str, lists: str, *, asks: bool, waited: bool) -> str:
     """What the mail is about, in one line; without the lists where they are too many for it."""
-    if asks:
+    if waited:
+        subject = Sentence(
+            "The wait for %(address)s in %(lists)s is over", address=address, lists=lists
+        )
+        short = Sentence("The wait for %(address)s is over", address=address)
+    elif asks:
         subject = Sentence(
             "Confirm your request to delist %(address)s from %(lists)s",
             address=address,

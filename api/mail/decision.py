@@ -1,4 +1,7 @@
-"""The mail that tells a sender what an operator decided, and what can be done now."""
+"""The mail that tells a sender what an operator decided, and what can be done now.
+
+Or that there is nothing left to decide, since what was asked about is no longer listed.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from api.mail.letter import letter, lists_named, plain
 from api.negotiation import PARAMETER, settled
 from api.pages import Pages, contact_of
 from dnsbl.config import Config, ZoneConfig
+from dnsbl.delist.conclusion import GONE
 from dnsbl.delist.decision import OPERATOR
 from dnsbl.store.outbox import Mail
 from dnsbl.store.request_items import Item, ItemOutcome
@@ -36,22 +40,24 @@ def compose_decision(
     removed = [item for item in ruled if item.outcome is ItemOutcome.DELISTED]
     kept = [item for item in ruled if item.outcome is ItemOutcome.REFUSED]
     waiting = [item for item in items if item.outcome is ItemOutcome.COOLDOWN]
-    zones = _zones(config, ruled or items)
+    gone = [item for item in items if item.rule == GONE]
+    zones = _zones(config, [*ruled, *gone] or items)
     subject = _subject(language, request.address, removed=bool(removed), kept=bool(kept))
-    facts = _facts(language, request, ruled)
+    facts = _facts(language, request, ruled, gone)
     values = {
         "subject": subject,
         "lists": lists_named([zone.origin for zone in zones], language),
         "zone_count": len(zones),
         "facts": facts,
         "label_chars": max(len(label) for label, _ in facts) + len(":  "),
+        "ruled": bool(ruled),
         "removed": bool(removed),
         "kept": bool(kept),
         "waits_until": min(
             (item.until for item in waiting if item.until is not None), default=None
         ),
         "forgotten_s": max(
-            (zone.ttl_s for zone in _zones(config, removed)), default=_TTL_S_DEFAULT
+            (zone.ttl_s for zone in _zones(config, removed or gone)), default=_TTL_S_DEFAULT
         ),
         "write_to": plain(contact_of(config, zones[0])),
         "link": _link(config, request, language),
@@ -69,7 +75,9 @@ def _zones(config: Config, items: Iterable[Item]) -> list[ZoneConfig]:
 
 def _subject(language: Language, address: str, *, removed: bool, kept: bool) -> str:
     """The outcome in one line."""
-    if removed and not kept:
+    if not removed and not kept:
+        subject = Sentence("Your request for %(address)s: no longer listed", address=address)
+    elif removed and not kept:
         subject = Sentence("Your request for %(address)s: approved", address=address)
     elif kept and not removed:
         subject = Sentence("Your request for %(address)s: refused", address=address)
@@ -78,8 +86,10 @@ def _subject(language: Language, address: str, *, removed: bool, kept: bool) -> 
     return language.say(subject)
 
 
-def _facts(language: Language, request: Request, ruled: Iterable[Item]) -> list[tuple[str, str]]:
-    """What was decided, each with its label; a reason that is the same for several comes once."""
+def _facts(
+    language: Language, request: Request, ruled: Iterable[Item], gone: Iterable[Item]
+) -> list[tuple[str, str]]:
+    """What came of it, each with its label; a reason that is the same for several comes once."""
     facts = [(language.gettext("Address"), request.address)]
     reasons: dict[str, None] = {}
     for item in ruled:
@@ -90,6 +100,9 @@ def _facts(language: Language, request: Request, ruled: Iterable[Item]) -> list[
             label = language.gettext("Not removed")
         facts.append((label, language.say(listed)))
         reasons[plain(item.reason)] = None
+    for item in gone:
+        listed = Sentence("%(category)s in %(zone)s", category=item.category, zone=item.zone)
+        facts.append((language.gettext("No longer listed"), language.say(listed)))
     facts += [(language.gettext("Reason"), reason) for reason in reasons if reason]
     facts.append((language.gettext("Asked at"), language.moment(request.created_at)))
     return facts

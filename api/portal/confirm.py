@@ -24,6 +24,7 @@ from api.zone_check import Checked
 from dnsbl.delist.case import Proof
 from dnsbl.network import parse_address
 from dnsbl.store.request_states import State
+from dnsbl.store.requests import Request
 
 # What a token that opens nothing any more is answered with.
 _PRESSED: Final = {
@@ -85,7 +86,7 @@ async def press(request: web.Request) -> web.Response:
     if pressed.request.state is State.CANCELLED:
         return services.pages.page(
             "cancelled.html",
-            {"request": pressed.request},
+            {"request": pressed.request, "state": State.CANCELLED, "items": pressed.items},
             language=choose(request, services.config, pressed.request.language),
         )
     return await _done(request, pressed, pressed_at)
@@ -171,7 +172,8 @@ async def _shown(
             "closed.html",
             {
                 "request": looked.request,
-                "expired": looked.standing is Standing.EXPIRED,
+                "state": _state(looked.standing, looked.request, services.now()),
+                "used": looked.standing is Standing.USED,
                 "findings": looked.findings,
                 "items": looked.items,
                 "form_token": services.form_tokens.mint(_purpose(token), ""),
@@ -192,6 +194,10 @@ async def _shown(
         language=language,
         status=status,
     )
+
+
+def _state(standing: Standing, request: Request, now: float) -> State:
+    return State.EXPIRED if standing is Standing.EXPIRED else delisting.stands(request, now)
 
 
 def _token_hash(request: web.Request) -> bytes:

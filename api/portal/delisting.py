@@ -22,7 +22,7 @@ from dnsbl.network import parse_address
 from dnsbl.store import delist_tokens, outbox, request_items, requests, suppressions
 from dnsbl.store.database import Database
 from dnsbl.store.request_items import Item
-from dnsbl.store.request_states import State
+from dnsbl.store.request_states import PENDING, State
 from dnsbl.store.requests import Request
 
 ACTOR = "portal"
@@ -76,6 +76,13 @@ class Pressed:
 def token_hash(token: str) -> bytes:
     """What the database keeps of a token, or of a status page's key."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def stands(request: Request, now: float) -> State:
+    """The state that pages tell: what is late has expired, whatever the expiry has got to."""
+    if request.state in (*PENDING, State.COOLDOWN) and request.expires_at <= now:
+        return State.EXPIRED
+    return request.state
 
 
 def look(database: Database, config: Config, token: bytes, now: int) -> Looked:
@@ -149,7 +156,9 @@ def cancel(database: Database, config: Config, token: bytes, now: int) -> Presse
     suppressions.suppress(database, mailbox_hash(request.mailbox_key), request.id, now)
     outbox.cancel(database, request.id, now)
     requests.move(database, request.id, State.CANCELLED, actor=ACTOR, now=now)
-    return Pressed(Standing.OPEN, requests.get(database, request.id), (), looked.findings)
+    return Pressed(
+        Standing.OPEN, requests.get(database, request.id), (), looked.findings, looked.items
+    )
 
 
 def mailbox_hash(mailbox_key: str) -> bytes:

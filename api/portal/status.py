@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from api.mail.meaning import meaning
 from api.negotiation import choose
-from api.portal.delisting import token_hash
+from api.portal.delisting import stands, token_hash
 from api.services import SERVICES
 from dnsbl.config import Config
 from dnsbl.delist.findings import Finding, asks_operator, find
@@ -30,6 +32,20 @@ _REFRESH_SELDOM_S = 60
 _STILL = "still"  # in the query of who wants it to stay as it is (WCAG 2.2 §2.2.1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A request and what came of it.
+
+    ``mail`` is the first with a link; ``reminder`` the last of those that are sent after a wait.
+    """
+
+    request: Request
+    mail: Mail | None
+    reminder: Mail | None
+    findings: Sequence[Finding]
+    items: Sequence[Item]
+
+
 async def page(request: web.Request) -> web.Response:
     """`GET /status/{key}`: the state in plain words, and how the mail fares."""
     services = request.app[SERVICES]
@@ -40,10 +56,8 @@ async def page(request: web.Request) -> web.Response:
     found = await services.truth.read(_read, services.config, token_hash(key), now)
     if found is None:
         raise web.HTTPNotFound
-    asked, mail, findings, items = found
-    state = asked.state
-    if state in PENDING and asked.expires_at <= now:
-        state = State.EXPIRED  # whatever the expiry has got to
+    asked, mail = found.request, found.mail
+    state = stands(asked, now)
     refresh_s = _refresh_s(state, mail, now)
     still = _STILL in request.query
     return services.pages.page(
@@ -51,14 +65,16 @@ async def page(request: web.Request) -> web.Response:
         {
             "request": asked,
             "state": state,
+            "waits": asked.until is not None and asked.until > now,
             "mail": mail,
             "meaning": None if mail is None else meaning(mail),
-            "findings": findings,
-            "items": items,
+            "reminder": found.reminder,
+            "findings": found.findings,
+            "items": found.items,
             "refresh_s": refresh_s,
             "still": still,
             "sender": services.config.mail.sender,
-            "asks_operator": asks_operator(findings),
+            "asks_operator": asks_operator(found.findings),
             "transport": services.config.mail.transport,
             "ttl_s": max(zone.ttl_s for zone in services.config.zones),
         },
@@ -81,12 +97,17 @@ def _refresh_s(state: State, mail: Mail | None, now: float) -> int | None:
     return min(_REFRESH_SELDOM_S, max(_REFRESH_QUEUED_S, until_next_s))
 
 
-def _read(
-    database: Database, config: Config, status_hash: bytes, now: float
-) -> tuple[Request, Mail | None, list[Finding], list[Item]] | None:
+def _read(database: Database, config: Config, status_hash: bytes, now: float) -> _Found | None:
     asked = requests.by_status(database, status_hash)
     if asked is None:
         return None
-    findings = find(database, config, parse_address(asked.address), now)
-    items = request_items.of_request(database, asked.id)
-    return asked, outbox.of_request(database, asked.id), findings, items
+    mails = [
+        mail for mail in outbox.all_of_request(database, asked.id) if mail.kind == "confirm_mail"
+    ]
+    return _Found(
+        asked,
+        mails[-1] if mails else None,
+        mails[0] if len(mails) > 1 else None,
+        find(database, config, parse_address(asked.address), now),
+        request_items.of_request(database, asked.id),
+    )

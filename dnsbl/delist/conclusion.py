@@ -14,9 +14,10 @@ from dnsbl.config import Config
 from dnsbl.delist.case import Key
 from dnsbl.delist.decision import OPERATOR, Decision, Outcome
 from dnsbl.delist.findings import Finding, find
+from dnsbl.delist.message_id import new_message_id
 from dnsbl.delist.removal import take_off, take_out
 from dnsbl.network import parse_address
-from dnsbl.store import delist_tokens, events, request_items, requests
+from dnsbl.store import delist_tokens, events, outbox, request_items, requests
 from dnsbl.store.database import Database
 from dnsbl.store.events import EventKind
 from dnsbl.store.request_items import Item, ItemOutcome
@@ -41,6 +42,7 @@ _WORDS: Final = {
 }
 
 NOT_LISTED_NOTE: Final = "was not listed any more"
+GONE: Final = "gone"  # the rule of an item whose listing went away, whoever took it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,11 @@ def conclude(
         database, request_id, state, actor=actor, now=now, note=_words(items),
         until=until, expires_at=expires_at, told=bool(decided),
     )  # fmt: skip
-    if expires_at is not None:
+    outbox.cancel(database, request_id, now, "another decision came", "confirm_mail")
+    if until is not None and expires_at is not None:
         delist_tokens.prolong(database, request_id, expires_at)
+        # The first mail may be lost by then: another one comes when the button works again.
+        outbox.queue(database, request_id, new_message_id(config), now, due_at=until)
     concluded = requests.get(database, request_id)
     assert concluded is not None
     delisted = tuple(
@@ -171,6 +176,7 @@ def _note(
         events.record(
             database, kind, requests.network_text(request.address), now=now, zone=zone,
             category=category, reason=decision.reason, request_id=request.id,
+            network=str(finding.listing.network),
         )  # fmt: skip
 
 
@@ -187,7 +193,7 @@ def _close_gone(database: Database, request_id: int, kept: set[Key], now: int) -
                 category=item.category,
                 network=item.network,
                 outcome=ItemOutcome.DELISTED,
-                rule="gone",
+                rule=GONE,
                 reason="",
                 note="",
                 until=None,

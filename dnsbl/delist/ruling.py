@@ -6,7 +6,6 @@ whoever is second finds the request settled, and is told by whom.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +15,7 @@ from dnsbl.delist.case import Key
 from dnsbl.delist.conclusion import Concluded, conclude
 from dnsbl.delist.decision import OPERATOR, Decision, Outcome
 from dnsbl.delist.findings import find
+from dnsbl.delist.message_id import new_message_id
 from dnsbl.errors import DnsblError
 from dnsbl.network import parse_address
 from dnsbl.store import audit, outbox, request_items, requests
@@ -30,7 +30,6 @@ APPROVED: Final = "ruling.approved"  # as the audit has them
 REFUSED: Final = "ruling.refused"
 
 _ACTS_MAX: Final = 100  # of a request, looked through for the ruling
-_MESSAGE_ID_OCTETS: Final = 16
 
 
 class NoRequestError(DnsblError):
@@ -85,9 +84,7 @@ def rule(
         [Act(now, actor, act, network=network, request_id=request_id, note=ruling.reason)],
     )
     concluded = conclude(database, config, request_id, decisions, actor=actor, now=now)
-    domain = config.mail.sender.rpartition("@")[2]
-    message_id = f"<{secrets.token_hex(_MESSAGE_ID_OCTETS)}@{domain}>"
-    outbox.queue(database, request_id, message_id, now, kind="decision_mail")
+    outbox.queue(database, request_id, new_message_id(config), now, kind="decision_mail")
     return concluded
 
 

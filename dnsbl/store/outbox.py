@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from dnsbl.store.database import Database, fitting
 
 REPLY_CHARS_MAX = 1000
+MINUTE_S: Final = 60
 
 MailState = Literal["queued", "sent", "failed"]
 MailKind = Literal["confirm_mail", "decision_mail"]
@@ -51,13 +52,13 @@ def _mail(row: sqlite3.Row) -> Mail:
 
 def queue(
     database: Database, request_id: int, message_id: str, now: int,
-    kind: MailKind = "confirm_mail",
+    kind: MailKind = "confirm_mail", due_at: int | None = None,
 ) -> None:  # fmt: skip
-    """Queues a mail of a request, in the transaction that it tells of."""
+    """Queues a mail of a request, in the transaction that it tells of; to leave at `due_at`."""
     database.change(
         "INSERT INTO outbox (kind, request_id, message_id, next_attempt_at, created_at) "
         "VALUES (?, ?, ?, ?, ?)",
-        kind, request_id, message_id, now, now,
+        kind, request_id, message_id, now if due_at is None else due_at, now,
     )  # fmt: skip
 
 
@@ -114,6 +115,68 @@ def settle(
         state, fitting(reply, REPLY_CHARS_MAX), next_attempt_at, None if state == "queued" else now,
         mail_id,
     ) > 0  # fmt: skip
+
+
+def note_attempt(database: Database, mail_id: int, at: int | None) -> None:
+    """Notes when a mail is handed over, before it is; None where it is withheld instead."""
+    database.change("UPDATE outbox SET attempted_at = ? WHERE id = ?", at, mail_id)
+
+
+def paced_until(database: Database, per_minute: int, now: int) -> int | None:
+    """Until when no mail may leave, since so many did within a minute; None where one may.
+
+    A mail that a killed process had begun with is sent again, and counts once.
+    """
+    row = database.row(
+        # What the clock says of times to come is that it was set back.
+        "SELECT attempted_at FROM outbox WHERE attempted_at > ? AND attempted_at <= ? "
+        "ORDER BY attempted_at DESC LIMIT 1 OFFSET ?",
+        now - MINUTE_S, now + 1, per_minute - 1,
+    )  # fmt: skip
+    return int(row["attempted_at"]) + MINUTE_S if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How a mail that was handed over fared there last; withheld ones are none.
+
+    ``state`` is what that attempt made of it, whatever came later; ``reply`` is
+    the server's, with ``mailbox`` masked.
+    """
+
+    state: MailState
+    reply: str
+    mailbox: str
+    mailbox_domain: str
+
+
+def last_attempts(database: Database, mail: Mail, limit: int) -> list[Attempt]:
+    """The last attempts to hand over other mails of a mail's kind, the newest first.
+
+    Of the newest so many attempts, those whose outcome is known.
+    """
+    rows = database.rows(
+        # What failed later, by a bounce, was sent; what was cancelled or came too late is unknown.
+        """
+        SELECT CASE WHEN bounced THEN 'sent' ELSE state END AS state,
+               reply, mailbox, mailbox_domain
+        FROM (
+            SELECT o.*, r.mailbox, r.mailbox_domain,
+                   EXISTS (SELECT 1 FROM audit WHERE request_id = o.request_id
+                           AND act = 'mail.bounced') AS bounced,
+                   EXISTS (SELECT 1 FROM audit WHERE request_id = o.request_id
+                           AND act = 'request.mail_failed' AND actor = 'mail') AS refused
+            FROM (SELECT * FROM outbox WHERE attempted_at IS NOT NULL
+                  ORDER BY attempted_at DESC, id DESC LIMIT ?) AS o
+            JOIN delist_requests AS r ON r.id = o.request_id
+        )
+        WHERE kind = ? AND id <> ? AND attempts > 0
+              AND (state <> 'failed' OR bounced OR refused)
+        ORDER BY attempted_at DESC, id DESC
+        """,
+        limit, mail.kind, mail.id,
+    )  # fmt: skip
+    return [Attempt(*row) for row in rows]
 
 
 def depths(database: Database) -> dict[str, int]:

@@ -12,7 +12,7 @@ from structlog.typing import EventDict
 
 from api import review
 from dnsbl.network import parse
-from dnsbl.store import exclusions, listings, requests
+from dnsbl.store import exclusions, listings, outbox, requests
 from dnsbl.store.exclusions import Exclusion
 from dnsbl.store.request_states import State
 
@@ -57,6 +57,32 @@ async def test_an_operators_consent_is_the_outcome(
         "delisted: policy in bl.example",
     )
     assert any(event["event"] == "review_ended" for event in log)
+
+
+@pytest.mark.parametrize("cause", ["remove", "exclude", "expiry"])
+async def test_its_sender_is_told_once_that_it_is_no_longer_listed(
+    portal: Portal, cause: str
+) -> None:
+    """Whatever took the listing away while an operator was to decide: by mail, and not again."""
+    await in_review(portal)
+    if cause == "expiry":
+        await portal.sidecar.truth.write(listings.remove, "bl.example", parse(ADDRESS), "policy")
+    else:
+        await asyncio.to_thread(run_dnsbl, portal.house.file, cause, ADDRESS)
+
+    for _ in range(3):
+        portal.clock.at += 60
+        await portal.sidecar.review.round()
+        await portal.sidecar.truth.write(review.end_settled, portal.house.config, [1], START)
+        portal.sidecar.delivery.wake()
+        await portal.delivered()
+
+    mails = await portal.sidecar.truth.read(outbox.all_of_request, 1)
+    assert [(mail.kind, mail.state) for mail in mails] == [
+        ("decision_mail", "sent"), ("confirm_mail", "sent"),
+    ]  # fmt: skip
+    told = [file.read_text() for file in portal.house.config.data.outbox.glob("*.eml")]
+    assert sum(f"Your request for {ADDRESS}: no longer listed" in text for text in told) == 1
 
 
 async def test_it_waits_while_anything_to_decide_about_lists_the_address(portal: Portal) -> None:

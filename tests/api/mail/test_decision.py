@@ -165,8 +165,12 @@ def test_a_listing_that_went_away_is_told_as_such(config: Config) -> None:
 
     message = compose_decision(config, Pages(config), mail, request, [gone], START)
 
-    assert parsed(message)["Subject"] == f"Your request for {ADDRESS}: decided"
-    assert "What you asked about is not listed any more." in body(message)
+    assert parsed(message)["Subject"] == f"Your request for {ADDRESS}: no longer listed"
+    text = " ".join(body(message).split())
+    assert "taken off the blocklist bl.example. What you asked about is no longer listed." in text
+    assert "No longer listed: policy in bl.example" in text
+    assert "You need not do anything." in text
+    assert "operator" not in text
 
 
 @pytest.mark.parametrize("language", ["en", "it", "de", "fr", "es"])
