@@ -18,6 +18,7 @@ import click
 
 from dnsbl import native
 from dnsbl.cli import (
+    alive,
     hook_backlog,
     hook_health,
     mail_health,
@@ -25,10 +26,11 @@ from dnsbl.cli import (
     ports,
     report,
     resolver_health,
+    zone_health,
 )
 from dnsbl.cli.finding import Finding, State
 from dnsbl.cli.verb import Verb
-from dnsbl.config import Config, DnsConfig, ZoneConfig, load
+from dnsbl.config import Config, DnsConfig, load
 from dnsbl.errors import DnsblError
 from dnsbl.server.workers import cpu_count, worker_count
 from dnsbl.store import exclusions, listings
@@ -47,8 +49,7 @@ class CheckFailedError(DnsblError):
 def examine(config: Config) -> Iterator[Finding]:
     """Every finding, in the order in which an operator would mend things."""
     yield Finding("configuration", "ok", str(config.file))
-    for zone in config.zones:
-        yield zone_finding(zone)
+    yield from zone_health.findings(config.zones)
     folder = config.data.directory
     yield kept_private(folder_finding("data directory", folder), folder, shlex.quote(str(folder)))
     yield from database_findings(config)
@@ -60,21 +61,6 @@ def examine(config: Config) -> Iterator[Finding]:
     yield path_finding()
     yield workers_finding(config.dns)
     yield from ports.findings(config)
-
-
-def zone_finding(zone: ZoneConfig) -> Finding:
-    """A zone's categories; two with one answer cannot be told apart (RFC 5782 §2.3)."""
-    subject = f"zone {zone.origin}"
-    if not zone.categories:
-        return Finding(subject, "ok", f"includes {', '.join(zone.include)}")
-    answers = collections.Counter(category.answer for category in zone.categories)
-    answer, times = answers.most_common(1)[0]
-    if times > 1:
-        same = ", ".join(item.name for item in zone.categories if item.answer == answer)
-        detail = f"{same} all answer {answer}; mail servers cannot tell them apart"
-        return Finding(subject, "warning", detail)
-    shown = ", ".join(f"{item.name} {item.answer}" for item in zone.categories)
-    return Finding(subject, "ok", shown)
 
 
 def folder_finding(subject: str, folder: Path) -> Finding:
@@ -239,20 +225,24 @@ def workers_finding(dns: DnsConfig) -> Finding:
     examples=(
         "dnsbl check",
         "dnsbl check -o json",
+        "dnsbl check --alive serve",
     ),
 )
+@click.option("--alive", "command", type=click.Choice(alive.COMMANDS),
+              help="Only whether what that command runs answers, whatever it answers.")  # fmt: skip
 @options.config_option
 @options.output_option
-def check(config_file: Path, output: report.Output) -> None:
+def check(command: alive.Command | None, config_file: Path, output: report.Output) -> None:
     """Examine configuration, zones, database, mail settings, hooks and ports.
 
     Changes nothing, and sends no mail. Where the server runs, it is asked for
     the test entries of RFC 5782; each server of [resolver] is asked one question.
     The exit code is 0 without errors, warnings or not, 1 with errors, 2 where the
-    configuration cannot be used.
+    configuration cannot be used. --alive is for containers and watchdogs: only
+    whether DNS and the portal answer, whatever they say.
     """
     config = load(config_file)
-    found = list(examine(config))
+    found = list(examine(config) if command is None else alive.findings(config, command))
     count: collections.Counter[State] = collections.Counter(item.state for item in found)
     if output == "json":
         report.print_json(

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from dnsbl.config.domain import parse_hostname
+from dnsbl.config.domain import is_host_label, parse_hostname
 from dnsbl.config.toml import ConfigError, Table
 
 RECORDS_MAX: Final = 32  # of one type at one name: all of them fit into one answer
@@ -82,8 +82,7 @@ def read_hosts(table: Table, origin: str) -> tuple[HostConfig, ...]:
                 f"{table.file}: {table.key_name(key)}: expected a name inside {origin}; "
                 "another zone knows the addresses of other hosts"
             )
-        if len(name.removesuffix(f".{origin}").rpartition(".")[2]) <= 1 or _is_number(name, origin):
-            # RFC 5782 §2.3: where reversed addresses stand, nothing else does
+        if not is_host_label(name, origin):
             raise ConfigError(
                 f"{table.file}: {table.key_name(key)}: expected a label before {origin} of two or "
                 "more characters that are not all digits (RFC 5782 §2.3)"
@@ -97,10 +96,6 @@ def read_hosts(table: Table, origin: str) -> tuple[HostConfig, ...]:
     if len(hosts) > HOSTS_MAX:
         raise ConfigError(f"{table.file}: {table.name}: expected at most {HOSTS_MAX} hosts")
     return tuple(hosts)
-
-
-def _is_number(name: str, origin: str) -> bool:
-    return name.removesuffix(f".{origin}").rpartition(".")[2].isdigit()
 
 
 def _once(table: Table, key: str, values: tuple[object, ...], expected: str) -> None:

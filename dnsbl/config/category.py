@@ -20,6 +20,10 @@ NAME_CHARS_MAX: Final = 251  # RFC 1035 §2.3.4, and an origin of at least one c
 GRACE_S_DEFAULT: Final = 7 * 86_400
 GRACE_S_MAX: Final = 366 * 86_400
 
+# Answers by which large lists say that a client may not ask, or that something is wrong: whoever
+# takes any answer for a listing has refused all mail for them.
+ERROR_ANSWERS: Final = ipaddress.IPv4Network("127.255.255.0/24")
+
 _CATEGORY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}?|\}")
 
@@ -28,10 +32,11 @@ _PLACEHOLDER = re.compile(r"\{[^{}]*\}?|\}")
 class CategoryConfig:
     """Why something is listed: its A value, its TXT template, and how it may be delisted.
 
-    ``answer`` is in 127.0.0.0/8. In ``text``, ``$`` stands for the address or
-    name asked about; ``{portal}`` is already replaced. ``grace_s`` is how long a
-    delisted address stays out of reach of imports, and how long an exclusion
-    out of a listed network holds, in seconds. ``policy`` is what a request meets
+    ``answer`` is in 127.0.0.0/8, but none that means something else. In ``text``,
+    ``$`` stands for the address or name asked about; ``{portal}`` is already
+    replaced. ``grace_s`` is how long a delisted address stays out of reach of
+    imports, and how long an exclusion out of a listed network holds, in seconds.
+    ``policy`` is what a request meets
     where ``delist`` is "self".
     """
 
@@ -50,6 +55,13 @@ def _parse_answer(text: str) -> ipaddress.IPv4Address:
         raise ValueError("it lies outside 127.0.0.0/8; mail servers expect answers inside it")
     if str(address) == "127.0.0.1":
         raise ValueError("127.0.0.1 is the test address that is never listed (RFC 5782 §5)")
+    if str(address) == "127.0.0.0":
+        raise ValueError("127.0.0.0 is the network's own address, which mail servers do not expect")
+    if address in ERROR_ANSWERS:
+        raise ValueError(
+            f"it lies in {ERROR_ANSWERS}, by which lists report errors; mail servers do not take "
+            "it for a listing, or refuse all mail for it"
+        )
     return address
 
 

@@ -48,6 +48,15 @@ def parse_nameserver(text: str) -> str:
     return name
 
 
+def is_host_label(name: str, origin: str) -> bool:
+    """Whether a name inside the origin has a label before that which is no part of an address.
+
+    RFC 5782 §2.3: where reversed addresses stand, nothing else does.
+    """
+    label = name.removesuffix(f".{origin}").rpartition(".")[2]
+    return len(label) > 1 and not label.isdigit()
+
+
 def parse_mailbox(text: str) -> str:
     """An e-mail address as a configuration names it: local part, @, domain name.
 

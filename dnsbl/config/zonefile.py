@@ -15,7 +15,13 @@ from dnsbl.config.category import (
     Setting,
     read_category,
 )
-from dnsbl.config.domain import parse_hostmaster, parse_hostname, parse_nameserver, parse_origin
+from dnsbl.config.domain import (
+    is_host_label,
+    parse_hostmaster,
+    parse_hostname,
+    parse_nameserver,
+    parse_origin,
+)
 from dnsbl.config.keys import NO_KEYS, KeysConfig, read_keys
 from dnsbl.config.policy import INHERITED_BY_ZONES, read_policy
 from dnsbl.config.toml import ConfigError, Table
@@ -75,7 +81,7 @@ def read_zone(file: Path, public_url: str, *, provable: bool) -> ZoneConfig:
     policy = read_policy(table.table("policy"), INHERITED_BY_ZONES, provable=provable)
     zone = ZoneConfig(
         origin=origin,
-        nameservers=_read_nameservers(table),
+        nameservers=_read_nameservers(table, origin),
         hostmaster=table.parsed("hostmaster", None, "an e-mail address", parse_hostmaster),
         ttl_s=table.whole("ttl_s", 300, "seconds", 1, TTL_S_MAX),
         negative_ttl_s=table.whole("negative_ttl_s", 60, "seconds", 1, TTL_S_MAX),
@@ -101,7 +107,7 @@ def read_zone(file: Path, public_url: str, *, provable: bool) -> ZoneConfig:
     return zone
 
 
-def _read_nameservers(table: Table) -> tuple[str, ...]:
+def _read_nameservers(table: Table, origin: str) -> tuple[str, ...]:
     names = table.parsed_each(
         "nameservers", None, "a list of one or more host names", parse_nameserver
     )
@@ -111,6 +117,12 @@ def _read_nameservers(table: Table) -> tuple[str, ...]:
         raise table.refuse(
             "nameservers", f"a list of one or more host names, {NAMESERVERS_MAX} at most, each once"
         )
+    for name in names:
+        if name.endswith(f".{origin}") and not is_host_label(name, origin):
+            raise ConfigError(
+                f"{table.file}: nameservers: {name}: expected a label before {origin} of two or "
+                "more characters that are not all digits (RFC 5782 §2.3)"
+            )
     return names
 
 

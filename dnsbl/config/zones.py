@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from dnsbl.config.access import EVERYBODY
+from dnsbl.config.access import opened
 from dnsbl.config.keys import may_be_key
 from dnsbl.config.toml import ConfigError
 from dnsbl.config.zonefile import CATEGORIES_MAX, ZoneConfig, read_zone
@@ -63,6 +63,26 @@ def answering(zone: ZoneConfig, zones: Mapping[str, ZoneConfig]) -> tuple[ZoneCo
 
     visit(zone, ())
     return tuple(found.values())
+
+
+def unaddressed(zones: Iterable[ZoneConfig]) -> Iterator[tuple[ZoneConfig, str]]:
+    """Name servers that lie in a zone of these, which knows no address of them; and whose they are.
+
+    Resolvers that heard of them from elsewhere (as glue) lose them when they ask us.
+    """
+    by_origin = {zone.origin: zone for zone in zones}
+    for zone in by_origin.values():
+        for name in zone.nameservers:
+            labels = name.split(".")
+            suffixes = (".".join(labels[start:]) for start in range(len(labels)))
+            home = next((by_origin[each] for each in suffixes if each in by_origin), None)
+            if home is None:
+                continue
+            known = {host.name for host in home.hosts}
+            if home.apex.addresses:
+                known.add(home.origin)
+            if name not in known:
+                yield zone, name
 
 
 def _check_sublist(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfig]) -> None:
@@ -144,10 +164,12 @@ def _check_protected(file: Path, zone: ZoneConfig, other: ZoneConfig) -> None:
             f"{file}: include: {other.origin} wants a key, and {zone.origin} would answer without "
             'one; give it keys.mode = "required" too'
         )
-    if other.access != EVERYBODY and zone.access == EVERYBODY:
+    network = opened(other.access, zone.access)
+    if network is not None:
+        where = f"{network}" if network.length else f"IPv{network.family} networks it does not name"
         raise ConfigError(
-            f"{file}: include: {other.origin} has an access list, and {zone.origin} would answer "
-            "everybody; give it an [access] too"
+            f"{file}: include: {other.origin} does not answer clients of {where}, and "
+            f"{zone.origin} would; give it an [access] that keeps out as many"
         )
 
 

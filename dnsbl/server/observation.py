@@ -113,7 +113,7 @@ class Narrator:
     def _told(self, seen: Seen, rcode: Rcode | None) -> Observation:
         question, answer = seen.query.question, seen.answer
         labels = () if question is None else question.labels
-        zone = self._zones.find(labels)
+        zone = self._zones.find(labels, 0 if question is None else question.qtype)
         below = () if zone is None else labels[: len(labels) - len(zone.labels)]
         listed = () if answer is None or rcode != answer.rcode else answer.listed
         return Observation(

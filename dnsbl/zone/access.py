@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from dnsbl.config.access import ACTIONS, AccessConfig, Action
-from dnsbl.network import IPV4, IPV6, Network
+from dnsbl.config.access import ACTIONS, WHOLE, AccessConfig, Action
+from dnsbl.network import Network
 from dnsbl.verdict import EVERY_CATEGORY, Entry, decide
 from dnsbl.zone.twin import AnyRadix, new_radix
 
 DENIALS: Final = tuple(action for action in ACTIONS if action != "pass")
-WHOLE: Final = (Network(IPV4, 0, 0), Network(IPV6, 0, 0))
 
 
 class AccessList:

@@ -79,7 +79,9 @@ def _answer_question(
         return unanswerable
     if question.qclass == CLASS_CHAOS:
         return chaos.answer(question, zones.told)
-    zone = zones.find(question.labels) if question.qclass == CLASS_IN else None
+    zone = None
+    if question.qclass == CLASS_IN:
+        zone = zones.find(question.labels, question.qtype)
     if zone is None:
         return Answer(Rcode.REFUSED, extended=_NOT_AUTHORITATIVE)
     return _answer_client(

@@ -15,6 +15,7 @@ from dnsbl.zone.chaos import ChaosConfig
 from dnsbl.zone.zone import Zone
 
 NOTHING_TOLD: Final = ChaosConfig()
+_DS: Final = 43  # RFC 4034 §5; no type that has records here
 
 
 class Zones:
@@ -53,14 +54,18 @@ class Zones:
         """The zone of that origin, in lower case without the last dot."""
         return self._by_origin.get(origin)
 
-    def find(self, labels: Labels) -> Zone | None:
-        """The zone that a name lies in, the longest origin first; None if it lies in none.
+    def find(self, labels: Labels, qtype: int) -> Zone | None:
+        """The zone that answers for a name, the longest origin first; None if it lies in none.
 
         RFC 4343 §3: letters match without regard to case, other octets exactly.
         """
+        own: Zone | None = None
         for count in self._label_counts:
             if count <= len(labels):
                 suffix = tuple(label.lower() for label in labels[len(labels) - count :])
                 if (zone := self._by_labels.get(suffix)) is not None:
-                    return zone
-        return None
+                    # RFC 4035 §3.1.4.1: whether a zone is signed, the one above it says
+                    if qtype != _DS or count < len(labels):
+                        return zone
+                    own = zone
+        return own

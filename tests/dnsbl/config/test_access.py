@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dnsbl.config import AccessConfig, ConfigError
-from dnsbl.config.access import ACTIONS, EVERYBODY, read_access
+from dnsbl.config import AccessConfig, Action, ConfigError
+from dnsbl.config.access import ACTIONS, EVERYBODY, opened, read_access
 from dnsbl.config.toml import Table
-from dnsbl.network import parse
+from dnsbl.network import Network, parse
+from dnsbl.zone.access import AccessList
 
 
 def read(tmp_path: Path, text: str) -> AccessConfig:
@@ -88,3 +90,76 @@ def test_thousands_of_networks_are_read(tmp_path: Path) -> None:
     config = read(tmp_path, f"refuse = {networks}")
 
     assert len(config.networks) == len(networks)
+
+
+def access(default: Action, **networks: str) -> AccessConfig:
+    """A list as a zone file has it: networks by what becomes of them."""
+    return AccessConfig(
+        default,
+        tuple(
+            (parse(network), cast("Action", action.removesuffix("es")))
+            for action, text in networks.items()
+            for network in text.split()
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "network"),
+    [
+        (EVERYBODY, EVERYBODY, None),
+        (EVERYBODY, access("refuse"), None),
+        (access("refuse"), EVERYBODY, "0.0.0.0/0"),
+        (access("refuse"), access("ignore"), None),
+        (access("empty"), access("refuse"), None),
+        # What brought this about: a list that keeps out a few is none that lets in a few.
+        (access("refuse", passes="192.0.2.0/24"), access("pass", refuse="203.0.113.0/24"),
+         "0.0.0.0/0"),
+        (access("refuse", passes="192.0.2.0/24"), access("refuse", passes="192.0.2.128/25"), None),
+        (access("refuse", passes="192.0.2.0/24"), access("refuse", passes="192.0.2.0/23"),
+         "192.0.2.0/23"),
+        (access("pass", ignore="2001:db8::/32"), access("pass", refuse="2001:db8::/33"),
+         "2001:db8::/32"),
+        (access("pass", ignore="2001:db8::/32"), access("pass", empty="2001:db8::/31"), None),
+        # Both halves of it are kept out: nobody is left whom the network itself decides about.
+        (access("pass", refuse="192.0.2.0/24"),
+         access("pass", refuse="192.0.2.0/25 192.0.2.128/25"), None),
+        (access("refuse", passes="0.0.0.0/1 128.0.0.0/1"),
+         access("refuse", passes="0.0.0.0/0"), None),
+        (access("pass", refuse="192.0.2.0/24"),
+         access("pass", refuse="192.0.2.0/25 192.0.2.128/26"), "192.0.2.0/24"),
+        (access("pass", refuse="192.0.2.7"), EVERYBODY, "192.0.2.7/32"),
+    ],
+)  # fmt: skip
+def test_what_a_wider_list_opens_is_found(
+    inner: AccessConfig, outer: AccessConfig, network: str | None
+) -> None:
+    """A network with somebody whom the inner list keeps out and the outer one answers, or none."""
+    assert opened(inner, outer) == (None if network is None else parse(network))
+
+
+SMALL = st.builds(
+    lambda bits, length: Network(4, bits >> (4 - length) << (32 - length), length),
+    st.integers(0, 15),
+    st.integers(0, 4),
+)
+LISTS = st.builds(
+    lambda default, networks: AccessConfig(default, tuple(networks.items())),
+    st.sampled_from(ACTIONS),
+    st.dictionaries(SMALL, st.sampled_from(ACTIONS), max_size=12),
+)
+
+
+@settings(max_examples=500)
+@given(inner=LISTS, outer=LISTS)
+def test_it_is_found_exactly(inner: AccessConfig, outer: AccessConfig) -> None:
+    """As by asking both lists about every client; IPv6 has the defaults."""
+    clients = [Network(4, high << 28, 32) for high in range(16)] + [parse("2001:db8::1")]
+    lists = AccessList(inner), AccessList(outer)
+    decided = [(client, *(each.action(client) for each in lists)) for client in clients]
+    wronged = [client for client, by_inner, by_outer in decided if by_inner != "pass" == by_outer]
+
+    network = opened(inner, outer)
+
+    assert (network is None) == (not wronged)
+    assert network is None or any(network.covers(client) for client in wronged)

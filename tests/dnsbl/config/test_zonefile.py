@@ -57,7 +57,7 @@ def test_a_zone_is_read(zone: Callable[[str], ZoneConfig]) -> None:
         answer = "127.0.0.2"
         text = "see {portal}/?ip=$ for $"
         [category.policy-1]
-        answer = "127.255.255.255"
+        answer = "127.255.254.255"
         text = "ünïcode"
         delist = "never"
         grace_s = 0
@@ -75,7 +75,7 @@ def test_a_zone_is_read(zone: Callable[[str], ZoneConfig]) -> None:
         categories=(
             CategoryConfig("spam", ipaddress.IPv4Address("127.0.0.2"),
                            f"see {portal}/?ip=$ for $", "self", 604_800),
-            CategoryConfig("policy-1", ipaddress.IPv4Address("127.255.255.255"), "ünïcode",
+            CategoryConfig("policy-1", ipaddress.IPv4Address("127.255.254.255"), "ünïcode",
                            "never", 0),
         ),
     )  # fmt: skip
@@ -102,6 +102,13 @@ def test_a_zone_is_read(zone: Callable[[str], ZoneConfig]) -> None:
         ('["ns1.bl.example"]', '["a.example", "A.example."]', "32 at most, each once"),
         ('["ns1.bl.example"]', str([f"ns{n}" for n in range(33)]), "32 at most, each once"),
         ('["ns1.bl.example"]', '["192.0.2.53"]', "it is an address; an NS record holds a name"),
+        ('["ns1.bl.example"]', '["2.bl.example"]', "of two or more characters that are not all"),
+        (
+            '["ns1.bl.example"]',
+            '["ns1.127.bl.example"]',
+            "ns1.127.bl.example: expected a label be",
+        ),
+        ('["ns1.bl.example"]', '["f.bl.example"]', "a label before bl.example of two or more"),
         ('"hostmaster@bl.example"', '"hostmaster"', "it is not of the form name@domain"),
         ('"hostmaster@bl.example"', '"@bl.example"', "it is not of the form name@domain"),
         ('"hostmaster@bl.example"', '"a@"', "the label '' is not"),
@@ -125,6 +132,9 @@ def test_a_zone_is_read(zone: Callable[[str], ZoneConfig]) -> None:
         ("127.0.0.2", "128.0.0.2", "it lies outside 127.0.0.0/8"),
         ("127.0.0.2", "0.0.0.0", "it lies outside 127.0.0.0/8"),
         ("127.0.0.2", "127.0.0.1", "127.0.0.1 is the test address that is never listed"),
+        ("127.0.0.2", "127.0.0.0", "127.0.0.0 is the network's own address"),
+        ("127.0.0.2", "127.255.255.0", "it lies in 127.255.255.0/24, by which lists report errors"),
+        ("127.0.0.2", "127.255.255.254", "it lies in 127.255.255.0/24, by which lists report"),
         ("127.0.0.2", "::1", "category.spam.answer: expected an address in 127.0.0.0/8"),
         ("127.0.0.2", "127.0.0.256", "category.spam.answer: expected an address in 127.0.0.0/8"),
         ("{portal}", "{Portal}", "no braces but {portal}; '{Portal}' is not known"),

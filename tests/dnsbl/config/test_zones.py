@@ -8,6 +8,7 @@ import pytest
 from house import ZONE_TEXT, House
 
 from dnsbl.config import ConfigError, answering, load
+from dnsbl.config.zones import unaddressed
 
 HEAD = ZONE_TEXT[: ZONE_TEXT.index("[category")]
 
@@ -178,7 +179,11 @@ def test_an_allow_list_is_not_delisted_from(house: House, refusal: Callable[[], 
     ("protection", "said"),
     [
         ('keys.mode = "required"\n', "bl.example wants a key, and all.example would answer with"),
-        ('access.default = "refuse"\n', "bl.example has an access list, and all.example would"),
+        (
+            'access.default = "refuse"\n',
+            "bl.example does not answer clients of IPv4 networks it d",
+        ),
+        ('access.empty = ["192.0.2.0/24"]\n', "bl.example does not answer clients of 192.0.2.0/24"),
     ],
 )
 def test_an_aggregate_gives_away_nothing_that_a_zone_protects(
@@ -193,6 +198,33 @@ def test_an_aggregate_gives_away_nothing_that_a_zone_protects(
     write("all.example", 'include = ["bl.example"]\n' + protection, categories=False)
 
     assert len(house.config.zones) == 2
+
+
+def test_an_aggregate_opens_nothing_by_a_list_of_its_own(
+    write: Write, refusal: Callable[[], str]
+) -> None:
+    """Any access list is not enough: it has to keep out whoever is kept out."""
+    write("bl.example", 'access.default = "refuse"\naccess.pass = ["192.0.2.0/24"]')
+    write("all.example", 'include = ["bl.example"]\naccess.refuse = ["203.0.113.0/24"]')
+
+    assert "all.example would; give it an [access] that keeps out as many" in refusal()
+
+
+def test_name_servers_without_an_address_are_found(house: House, write: Write) -> None:
+    """Those in a zone of ours that knows none; another zone's are its own business."""
+    write("web.bl.example", 'hosts."ns1.web.bl.example" = ["192.0.2.53"]')
+    write("own.example", 'apex.a = ["192.0.2.53"]')
+    servers = ["ns1.bl.example", "ns1.web.bl.example", "own.example", "ns.elsewhere.example"]
+    house.write_zone(ZONE_TEXT.replace('["ns1.bl.example"]', str([*servers, "ns2.web.bl.example"])))
+
+    found = [(zone.origin, name) for zone, name in unaddressed(house.config.zones)]
+
+    assert found == [
+        ("bl.example", "ns1.bl.example"),
+        ("bl.example", "ns2.web.bl.example"),
+        ("own.example", "ns1.bl.example"),
+        ("web.bl.example", "ns1.bl.example"),
+    ]
 
 
 @pytest.mark.parametrize("label", ["test", "invalid"])

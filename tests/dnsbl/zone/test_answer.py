@@ -398,3 +398,21 @@ def test_texts_that_are_no_utf8_are_split_all_the_same(octets: bytes) -> None:
 
     assert b"".join(parts) == octets
     assert all(len(part) <= 255 for part in parts)
+
+
+def test_whether_a_sublist_is_signed_its_list_says() -> None:
+    """RFC 4035 §3.1.4.1: DS at a zone's origin is data of the zone above, where that is ours."""
+    place = Place(config(), config(origin="web.bl.example"), config(origin="new.web.bl.example"))
+
+    def who(name: str, qtype: int) -> tuple[str, str]:
+        found = place.ask(name, qtype)
+        assert is_no_data(found)
+        return found.zone, b".".join(found.authority[0].owner).decode()
+
+    ds = 43
+    assert who("web.bl.example", ds) == ("bl.example", "bl.example")
+    assert who("NEW.web.bl.example", ds) == ("web.bl.example", "web.bl.example")
+    assert who("bl.example", ds) == ("bl.example", "bl.example")  # what is above is none of ours
+    assert who("web.bl.example", Type.MX) == ("web.bl.example", "web.bl.example")
+    assert is_nxdomain(place.ask("2.web.bl.example", ds))
+    assert place.ask("2.web.bl.example", ds).zone == "web.bl.example"
