@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import pwd
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from typing import Any, TypeVar
 import click
 
 from dnsbl.cli.duration import Duration
-from dnsbl.config import Config, default_file
+from dnsbl.config import Config, Endpoint, default_file
+from dnsbl.config.dns import parse_endpoint
+from dnsbl.config.resolver import DNS_PORT
 from dnsbl.errors import DnsblError
 from dnsbl.name import Name
 from dnsbl.network import Network
@@ -52,6 +55,27 @@ class SubjectType(click.ParamType[Subject]):
         if self._one and isinstance(subject, Name) and not subject.is_exact:
             self.fail(f"{value!r} is a wildcard; one name is needed here", param, ctx)
         return subject
+
+
+class EndpointType(click.ParamType[Endpoint]):
+    """An address with a port, or without: 53 then."""
+
+    name = "server"
+
+    def convert(
+        self, value: str | Endpoint, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Endpoint:
+        """The endpoint of a text."""
+        if isinstance(value, Endpoint):
+            return value
+        try:
+            return Endpoint(str(ipaddress.ip_address(value)), DNS_PORT)
+        except ValueError:
+            pass
+        try:
+            return parse_endpoint(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not an address with a port: {error}", param, ctx)
 
 
 class Prose(click.ParamType[str]):

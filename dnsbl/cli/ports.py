@@ -7,6 +7,7 @@ import http.client
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import dns.rcode
@@ -14,8 +15,10 @@ import dns.rcode
 from dnsbl.cli.finding import Finding
 from dnsbl.cli.question import Question, Server, address_question, ask, name_question, nearby
 from dnsbl.config import Config, Endpoint, ZoneConfig
+from dnsbl.config.access import Action
 from dnsbl.name import Name
-from dnsbl.network import IPV4, IPV6, Network
+from dnsbl.network import IPV4, IPV6, Network, parse_address
+from dnsbl.zone.access import AccessList
 
 TIMEOUT_S: Final = 2.0
 
@@ -32,12 +35,29 @@ _SENTENCES: Final = {
 }
 
 
+_SAYINGS: Final[dict[Action, str]] = {
+    "refuse": "is refused",
+    "ignore": "is ignored",
+    "empty": "is told that nothing is listed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a server's answers; `prohibited`: it does not want to answer us."""
+
+    sentence: str
+    prohibited: bool = False
+
+
 def findings(config: Config) -> Iterator[Finding]:
     """A finding for each endpoint and transport, and for each zone where a server answers."""
     for endpoint in config.dns.listen:
         udp = _bind_fault(endpoint, socket.SOCK_DGRAM)
         tcp = _bind_fault(endpoint, socket.SOCK_STREAM)
-        if udp == tcp == errno.EADDRINUSE:
+        # Who lacks the privilege for a port is not told whether it is in use.
+        hidden = udp == tcp == errno.EACCES and _is_taken(nearby(endpoint))
+        if udp == tcp == errno.EADDRINUSE or hidden:
             yield from _answers(config, nearby(endpoint))
         else:
             yield _free(f"dns {endpoint} UDP", udp)
@@ -45,18 +65,19 @@ def findings(config: Config) -> Iterator[Finding]:
     endpoint = config.portal.listen
     fault = _bind_fault(endpoint, socket.SOCK_STREAM)
     if fault == errno.EADDRINUSE:
-        yield _portal(nearby(endpoint))
+        yield portal_finding(nearby(endpoint))
     else:
         yield _free(f"portal {endpoint}", fault)
 
 
 def is_served(config: Config) -> bool:
     """Whether a server that has one of the zones answers at one of the endpoints."""
-    return any(
-        test_entry_fault(zone, Server(nearby(endpoint), timeout_s=TIMEOUT_S)) is None
+    faults = (
+        test_entry_fault(zone, Server(nearby(endpoint), timeout_s=TIMEOUT_S))
         for endpoint in config.dns.listen
         for zone in config.zones
     )
+    return any(fault is None or fault.prohibited for fault in faults)
 
 
 def _bind_fault(endpoint: Endpoint, kind: socket.SocketKind) -> int | None:
@@ -72,6 +93,15 @@ def _bind_fault(endpoint: Endpoint, kind: socket.SocketKind) -> int | None:
     except OSError as error:
         return error.errno or errno.EIO
     return None
+
+
+def _is_taken(endpoint: Endpoint) -> bool:
+    """Whether somebody takes connections there."""
+    try:
+        with socket.create_connection((endpoint.address, endpoint.port), TIMEOUT_S):
+            return True
+    except OSError:
+        return False
 
 
 def _free(subject: str, fault: int | None) -> Finding:
@@ -91,26 +121,63 @@ def _answers(config: Config, endpoint: Endpoint) -> Iterator[Finding]:
                 yield Finding(subject, "ok", "asked with keys only; not tried")
                 continue
             fault = test_entry_fault(zone, Server(endpoint, tcp, TIMEOUT_S))
-            yield Finding(subject, "error" if fault else "ok", fault or "answers the test entries")
+            if fault is None:
+                yield Finding(subject, "ok", "answers the test entries")
+            else:
+                yield _barred(config, zone, endpoint, subject, fault)
 
 
-def test_entry_fault(zone: ZoneConfig, server: Server) -> str | None:
+def _barred(
+    config: Config, zone: ZoneConfig, endpoint: Endpoint, subject: str, fault: Fault
+) -> Finding:
+    """A warning where the fault is that an access list keeps this machine out; else an error."""
+    client = own_address(endpoint)
+    action, where = denial(config, zone, client)
+    if action == "pass" and not fault.prohibited:
+        return Finding(subject, "error", fault.sentence)
+    if action == "pass":
+        detail = f"{fault.sentence}; this configuration lets {client.text} ask: restart the server"
+    else:
+        detail = (
+            f"not tried: {client.text}, from where this machine asks, {_SAYINGS[action]} by "
+            f"{where}; the portal and `dnsbl query` want it in `pass`"
+        )
+    return Finding(subject, "warning", detail)
+
+
+def denial(config: Config, zone: ZoneConfig, client: Network) -> tuple[Action, str]:
+    """What the configured access lists do with a client's questions, and which of them does."""
+    action = AccessList(config.dns.access).action(client)
+    if action != "pass":
+        return action, "[dns.access]"
+    return AccessList(zone.access).action(client), f"[access] of {zone.origin}"
+
+
+def own_address(endpoint: Endpoint) -> Network:
+    """The address from which this machine asks a server there."""
+    family = socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as udp:
+        udp.connect((endpoint.address, endpoint.port))  # which sends nothing
+        return parse_address(udp.getsockname()[0])
+
+
+def test_entry_fault(zone: ZoneConfig, server: Server) -> Fault | None:
     """What is wrong with the answers to the test entries of RFC 5782 §5; None if nothing is."""
     listed, unlisted = _test_questions(zone)
     for question in listed:
         found = ask(question, server)
         if found.fault:
-            return f"{found.name}: {found.fault}"
+            return Fault(f"{found.name}: {found.fault}", found.prohibited)
         if not found.listed:
-            return f"{found.name} is not listed, as a test entry is; is this another server?"
+            return Fault(f"{found.name} is not listed, as a test entry is; is this another server?")
         if not found.texts:
-            return f"{found.name} has no TXT record"
+            return Fault(f"{found.name} has no TXT record")
     for question in unlisted:
         found = ask(question, server)
         if found.fault:
-            return f"{found.name}: {found.fault}"
+            return Fault(f"{found.name}: {found.fault}", found.prohibited)
         if found.rcode != dns.rcode.to_text(dns.rcode.NXDOMAIN):
-            return f"{found.name} is answered {found.rcode}; it must not exist"
+            return Fault(f"{found.name} is answered {found.rcode}; it must not exist")
     return None
 
 
@@ -127,7 +194,8 @@ def _test_questions(zone: ZoneConfig) -> tuple[list[Question], list[Question]]:
     )
 
 
-def _portal(endpoint: Endpoint) -> Finding:
+def portal_finding(endpoint: Endpoint) -> Finding:
+    """Whether a portal is alive there."""
     subject = f"portal {endpoint}"
     connection = http.client.HTTPConnection(endpoint.address, endpoint.port, timeout=TIMEOUT_S)
     try:

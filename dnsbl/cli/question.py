@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import dns.edns
 import dns.exception
 import dns.message
 import dns.name
@@ -24,14 +25,18 @@ from dnsbl.cli import options, report
 from dnsbl.cli.scope import check_fits_any, chosen_zone, fits, origin
 from dnsbl.cli.verb import Verb
 from dnsbl.config import Config, Endpoint, Reputation, ZoneConfig, load
-from dnsbl.config.dns import parse_endpoint
 from dnsbl.name import DomainNameError, Name, parse_name
 from dnsbl.network import Network, parse_address
 from dnsbl.subject import is_address_like
+from dnsbl.wire.numbers import ExtendedCode
 
-DNS_PORT: Final = 53
 TIMEOUT_S: Final = 3.0
 UDP_PAYLOAD_OCTETS: Final = 1232  # DNS Flag Day 2020
+
+NOT_LET: Final = (
+    "its access list does not let this machine ask; where the server is yours, `pass` does, in "
+    "[dns.access] of dnsbl.toml or [access] of the zone file"
+)
 
 EXIT_UNLISTED: Final = 1
 EXIT_NO_ANSWER: Final = 2
@@ -55,6 +60,7 @@ class Reply:
     ``reputation`` is the zone's: who is listed by a "good" one has a good one;
     None of a zone that is not ours. ``ttl_s`` is how long the answer, a negative
     one too, may be kept; ``ms`` how long the A record took, in milliseconds.
+    ``extended_error`` is the server's own number for what is wrong (RFC 8914).
     """
 
     zone: str
@@ -67,6 +73,12 @@ class Reply:
     ttl_s: int | None
     ms: float
     fault: str | None
+    extended_error: int | None = None
+
+    @property
+    def prohibited(self) -> bool:
+        """Whether the server answers, and does not want to answer us."""
+        return self.extended_error == ExtendedCode.PROHIBITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,7 @@ class Server:
     ) -> dns.message.QueryMessage:
         """One question and its answer, by TCP where UDP was truncated (RFC 7766 §5).
 
-        Raises OSError and dns.exception.DNSException.
+        Raises OSError, EOFError and dns.exception.DNSException.
         """
         query = dns.message.make_query(name, kind, use_edns=0, payload=UDP_PAYLOAD_OCTETS)
         where, port = self.endpoint.address, self.endpoint.port
@@ -177,7 +189,7 @@ def ask(question: Question, server: Server) -> Reply:
         ms = round((time.perf_counter() - started) * 1000, 3)
         rcode = dns.rcode.to_text(answer.rcode())
         if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            return _faulty(question, f"the server answers {rcode}", ms, rcode)
+            return _refused(question, answer, ms, rcode)
         found = answer.resolve_chaining()
         ttl_s = found.minimum_ttl if answer.answer or answer.authority else None
         addresses = tuple(record.to_text() for record in found.answer or ())
@@ -189,6 +201,8 @@ def ask(question: Question, server: Server) -> Reply:
         fault = f"no answer within {server.timeout_s:g} s"
     except dns.exception.DNSException as error:
         fault = f"the answer makes no sense: {error}"
+    except EOFError:  # dnspython's, over TCP
+        fault = "the server ends the connection without an answer"
     except OSError as error:
         fault = f"cannot be reached: {error.strerror or error}"
     else:
@@ -199,9 +213,29 @@ def ask(question: Question, server: Server) -> Reply:
     return _faulty(question, fault, round((time.perf_counter() - started) * 1000, 3), rcode)
 
 
-def _faulty(question: Question, fault: str, ms: float, rcode: str | None) -> Reply:
-    name = question.name.to_text(omit_final_dot=True)
-    return Reply(question.zone, question.reputation, name, False, rcode, (), (), None, ms, fault)  # noqa: FBT003  # a field
+def _faulty(
+    question: Question, fault: str, ms: float, rcode: str | None, extended_error: int | None = None
+) -> Reply:
+    return Reply(
+        question.zone, question.reputation, question.name.to_text(omit_final_dot=True),
+        False, rcode, (), (), None, ms, fault, extended_error,  # noqa: FBT003  # a field
+    )  # fmt: skip
+
+
+def _refused(question: Question, answer: dns.message.QueryMessage, ms: float, rcode: str) -> Reply:
+    """A reply without a verdict, with what its extended error says of why (RFC 8914)."""
+    fault = f"the server answers {rcode}"
+    told = next(
+        (option for option in answer.options if isinstance(option, dns.edns.EDEOption)), None
+    )
+    if told is None:
+        return _faulty(question, fault, ms, rcode)
+    code = int(told.code)
+    if told.text:
+        fault += f": {report.printable(told.text)}"
+    elif code == ExtendedCode.PROHIBITED:
+        fault += f" (Prohibited): {NOT_LET}"
+    return _faulty(question, fault, ms, rcode, code)
 
 
 def _texts(server: Server, name: dns.name.Name) -> tuple[str, ...]:
@@ -218,27 +252,6 @@ def nearby(endpoint: Endpoint) -> Endpoint:
     return Endpoint(_WILDCARDS.get(endpoint.address, endpoint.address), endpoint.port)
 
 
-class EndpointType(click.ParamType[Endpoint]):
-    """An address with a port, or without: 53 then."""
-
-    name = "server"
-
-    def convert(
-        self, value: str | Endpoint, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Endpoint:
-        """The endpoint of a text."""
-        if isinstance(value, Endpoint):
-            return value
-        try:
-            return Endpoint(str(ipaddress.ip_address(value)), DNS_PORT)
-        except ValueError:
-            pass
-        try:
-            return parse_endpoint(value)
-        except ValueError as error:
-            self.fail(f"{value!r} is not an address with a port: {error}", param, ctx)
-
-
 @click.command(
     short_help="Ask over DNS whether an address or a name is listed.",
     cls=Verb,
@@ -252,7 +265,7 @@ class EndpointType(click.ParamType[Endpoint]):
 @click.argument("target", metavar="ADDRESS|NAME")
 @click.option("--zone", metavar="ZONE",
               help="Ask this zone; with --server, anybody's.  [default: all of ours]")  # fmt: skip
-@click.option("--server", type=EndpointType(), metavar="ADDRESS[:PORT]",
+@click.option("--server", type=options.EndpointType(), metavar="ADDRESS[:PORT]",
               help="Whom to ask.  [default: the first of dns.listen]")  # fmt: skip
 @click.option("--tcp", is_flag=True, help="By TCP.  [default: UDP, TCP if truncated]")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(0.05, 60), default=TIMEOUT_S,

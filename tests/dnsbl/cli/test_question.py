@@ -66,7 +66,7 @@ def test_query_prints_json(ask: Callable[..., Any], oracle: Oracle) -> None:
         "replies": [
             {"zone": "bl.example", "reputation": "bad", "name": NAME, "listed": True,
              "rcode": "NOERROR", "answers": ["127.0.0.2"], "texts": ["spam"], "ttl_s": 300,
-             "fault": None},
+             "fault": None, "extended_error": None},
         ],
     }  # fmt: skip
 
@@ -207,6 +207,18 @@ def test_silence_is_exit_code_2(ask: Callable[..., Any], oracle: Oracle) -> None
         f"dnsbl: bl.example: 127.0.0.1:{oracle.port}: no answer within 0.05 s\n"
     )
     assert "no verdict" in result.stdout
+
+
+def test_a_connection_that_ends_without_an_answer_is_exit_code_2(
+    ask: Callable[..., Any], oracle: Oracle
+) -> None:
+    """As of a server whose access list ignores us."""
+    oracle.silent = True
+
+    result = ask("192.0.2.1", "--tcp")
+
+    assert result.exit_code == 2
+    assert "the server ends the connection without an answer" in result.stderr
 
 
 def test_a_closed_port_is_exit_code_2_at_once(run: Callable[..., Any], house: House) -> None:
