@@ -88,7 +88,8 @@ negative_ttl_s = {plan.negative_ttl_s}
 answer = "127.0.0.2"
 text = "{text}"
 """
-PATIENCE_S = 30
+PATIENCE_S = 90  # two cores that also run other tests start a resolver slowly
+LOG_LINES = 5  # of each daemon, where one of them is in vain waited for
 
 
 @dataclass(frozen=True)
@@ -235,10 +236,10 @@ class Internet:
         def answered() -> bool:
             try:
                 return bool(self.ask(name, kind, server, 0.2).answer)
-            except (OSError, dns.exception.Timeout):
+            except (OSError, dns.exception.DNSException):
                 return False
 
-        until(answered, f"{server} has no answer for {name} {kind}")
+        self._until(answered, f"{server} has no answer for {name} {kind}")
 
     def until_listening(self, port: int, address: str = MAIL_SERVER) -> None:
         """Returns once a port of a server that is starting takes connections."""
@@ -251,7 +252,17 @@ class Internet:
                     return False
             return True
 
-        until(listening, f"nobody listens on {address} port {port}")
+        self._until(listening, f"nobody listens on {address} port {port}")
+
+    def _until(self, true: Callable[[], bool], otherwise: str) -> None:
+        """As `until`; where it is in vain, the last lines of the daemons' logs are told too."""
+        try:
+            until(true, otherwise)
+        except AssertionError as error:
+            for log in sorted(self.folder.glob("*.log")):
+                lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+                error.add_note("\n".join([f"{log.name}:", *lines]))
+            raise
 
     def cut_off(self) -> None:
         """Takes the list off the network, for good: resolvers have no answer from it."""

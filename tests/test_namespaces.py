@@ -15,7 +15,7 @@ import pytest
 from internet import until
 from namespaces import Namespace, namespace
 
-PATIENCE_S = 30
+PATIENCE_S = 90
 ADDRESS = "192.0.2.99"
 
 # Makes one, starts a program in it, says which that is, and waits to be killed.
