@@ -1,9 +1,9 @@
 """The watch: follows the journal, and tells of what it brings, whoever changed the listings.
 
-What happened becomes events for hooks, where any hook is told such; listings
-that are back after a delisting are noted as relapses; and what comes and goes is
-counted day by day. A bulk import is one row of the journal: it is no event for
-each of its listings, nor counted, but its relapses are found.
+What happened becomes events for hooks, where any hook is told such; what was
+delisted and is listed again is noted, as a relapse or as lapsed; and what comes
+and goes is counted day by day. A bulk import is one row of the journal: it is no
+event for each of its listings, nor counted, but what it brings back is found.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ class Watch:
                 zone=found.zone,
                 network=found.network,
                 category=found.category,
+                listed=found.listed,
                 request_id=found.request_id,
+                lapsed=found.lapsed,
             )
         if self._told is not None and (batch.news or relapses):
             await self._told()

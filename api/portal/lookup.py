@@ -131,7 +131,7 @@ def look_up(database: Database, config: Config, address: Network, now: float) ->
     return Look(
         address, findings, is_test_entry(config, address),
         find_good(database, config, address, now),
-        of_visitor(database, (finding for finding, _ in findings), address, int(now)),
+        of_visitor(database, [finding for finding, _ in findings], address, int(now)),
     )  # fmt: skip
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from api.proof import prove, proven
 from api.resolver import Resolver
 from dnsbl.config import Config
-from dnsbl.delist.case import DELISTINGS_MAX, RELAPSE_WITHIN_S, Case, Key
+from dnsbl.delist.case import Case, Key
 from dnsbl.delist.decision import Decision, Outcome, strictest
 from dnsbl.delist.findings import Finding
+from dnsbl.delist.past import pasts
 from dnsbl.delist.policy import PROOF, Shortfall, forecast, needed_proof, policy
 from dnsbl.network import Network
-from dnsbl.store import delistings
 from dnsbl.store.database import Database
 
 
@@ -21,11 +21,13 @@ from dnsbl.store.database import Database
 class Outlook:
     """What the policy would decide about a listing; hooks are not asked before the press.
 
-    ``shortfall`` is what has to be proven and is not yet, if anything.
+    ``shortfall`` is what has to be proven and is not yet, if anything. ``renews``:
+    it was granted before, and only the time of that is over.
     """
 
     decision: Decision
     shortfall: Shortfall | None = None
+    renews: bool = False
 
     @property
     def word(self) -> str:
@@ -37,19 +39,17 @@ Outlooks = Mapping[Key, Outlook]
 
 
 def of_visitor(
-    database: Database, findings: Iterable[Finding], address: Network, now: int
+    database: Database, findings: Sequence[Finding], address: Network, now: int
 ) -> dict[Key, Outlook]:
     """For whoever asks for the address now. `hinted` says then what would be a proof."""
     found: dict[Key, Outlook] = {}
-    for finding in findings:
-        zone, category = finding.zone.origin, finding.category
-        before = delistings.times(
-            database, zone, address, category.name, now - RELAPSE_WITHIN_S, DELISTINGS_MAX
-        )
-        needed = needed_proof(category, before, now)
-        found[zone, category.name] = Outlook(
-            forecast(category, exact=finding.exact, delistings=before, now=now),
+    for finding, past in zip(findings, pasts(database, address, findings, now), strict=True):
+        category = finding.category
+        needed = needed_proof(category, past.delistings, now)
+        found[finding.zone.origin, category.name] = Outlook(
+            forecast(category, exact=finding.exact, delistings=past.delistings, now=now),
             Shortfall(0, needed, ()) if needed else None,
+            past.renews,
         )
     return found
 
@@ -91,5 +91,5 @@ async def of_request(
         assert category is not None, "a case is of a category that is served"
         decision = strictest(policy(case, category))
         shortfall = Shortfall.read(decision.note) if decision.rule == PROOF else None
-        found[case.key] = Outlook(decision, shortfall)
+        found[case.key] = Outlook(decision, shortfall, case.renews)
     return found

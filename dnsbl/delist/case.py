@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from dnsbl.delist.findings import Finding
+from dnsbl.delist.past import pasts
 from dnsbl.network import parse_address
-from dnsbl.store import audit, delistings
 from dnsbl.store.database import Database
-from dnsbl.store.requests import DAY_S, Request
-
-RELAPSE_WITHIN_S: Final = 90 * DAY_S  # what is longer ago is no relapse, whatever the policy
-DELISTINGS_MAX: Final = 16  # more than any policy tells apart
-
-# What somebody did because the address was seen again. What a feed's import changes is not told
-# from a feed that has only not heard yet, and is none: it may do no more than set another expiry.
-_EVIDENCE: Final = frozenset({"listing.added", "listing.changed"})
+from dnsbl.store.requests import Request
 
 Key = tuple[str, str]  # zone and category: each has one listing that decides
 Matter = tuple[int, str, str, str, int, tuple[int, ...]]
@@ -40,11 +32,10 @@ class Proof:
 class Case:
     """One listing and the request that it is about. Times in Unix seconds.
 
-    ``network`` is the listing's; ``exact``: it is of this very address.
-    ``evidence_at`` is when it was listed, or brought up to date by anybody but
-    an import. ``delistings`` are the times of earlier ones of the address there,
-    the newest first, of the 90 days before ``confirmed_at`` and since: that is
-    when the button was pressed first, ``now`` if this is the first press.
+    ``network`` is the listing's; ``exact``: it is of this very address, or its /64.
+    ``evidence_at``, ``delistings`` and ``renews`` are as a `Past` has them, of the
+    90 days before ``confirmed_at`` and since: that is when the button was pressed
+    first, ``now`` if this is the first press.
     """
 
     request_id: int
@@ -67,6 +58,7 @@ class Case:
     proven: int
     proof_domains: tuple[str, ...]
     now: int
+    renews: bool = False
 
     @property
     def key(self) -> Key:
@@ -87,12 +79,12 @@ def cases(
 ) -> list[Case]:
     """A case for each finding of a request's address."""
     address = parse_address(request.address)
-    seen = audit.last_times(database, address, _EVIDENCE)
     confirmed_at = request.confirmed_at or now
     made: list[Case] = []
-    for finding in findings:
+    for finding, past in zip(
+        findings, pasts(database, address, findings, confirmed_at), strict=True
+    ):
         listing = finding.listing
-        zone, category, network = finding.zone.origin, finding.category.name, str(listing.network)
         made.append(
             Case(
                 request_id=request.id,
@@ -100,28 +92,22 @@ def cases(
                 mailbox=request.mailbox,
                 client=request.client,
                 language=request.language,
-                zone=zone,
-                category=category,
-                network=network,
+                zone=finding.zone.origin,
+                category=finding.category.name,
+                network=str(listing.network),
                 exact=finding.exact,
                 reason=listing.reason,
                 source=listing.source,
                 listed_at=listing.listed_at,
                 expires_at=listing.expires_at,
-                evidence_at=max(listing.listed_at, seen.get((zone, network, category), 0)),
-                delistings=delistings.times(
-                    database,
-                    zone,
-                    address,
-                    category,
-                    confirmed_at - RELAPSE_WITHIN_S,
-                    DELISTINGS_MAX,
-                ),
+                evidence_at=past.evidence_at,
+                delistings=past.delistings,
                 asked_at=request.created_at,
                 confirmed_at=confirmed_at,
                 proven=proof.level,
                 proof_domains=proof.domains,
                 now=now,
+                renews=past.renews,
             )
         )
     return made

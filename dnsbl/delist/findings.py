@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from dnsbl.config import CategoryConfig, Config, Reputation, ZoneConfig
-from dnsbl.network import IPV4, Network
+from dnsbl.network import IPV4, IPV6, Network
 from dnsbl.store import journal, listings
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import covering_exclusions
 from dnsbl.store.listings import Listing
+from dnsbl.store.requests import IPV6_HOST_LENGTH
+from dnsbl.subject import Subject
 from dnsbl.verdict import decide
 
 _HISTORY_ROWS: Final = 50
@@ -23,8 +25,8 @@ _TEST_ENTRY: Final = ipaddress.IPv4Address("127.0.0.2")  # RFC 5782 §5
 class Finding:
     """A listing that decides for the address, with its zone and category.
 
-    ``text`` is what the zone's TXT record says of it. ``exact``: it lists this very
-    address, rather than a network around it.
+    ``text`` is what the zone's TXT record says of it. ``exact``: it lists just what
+    a removal takes off, the very address or its /64, rather than a network around that.
     """
 
     zone: ZoneConfig
@@ -46,6 +48,13 @@ class Finding:
     def for_operator(self) -> bool:
         """Whether a press of the button asks an operator."""
         return self.category.delist != "never" and not self.at_once
+
+
+def taken_off(address: Network, listed: Subject) -> Network:
+    """What a removal takes off: the address, or of IPv6 its /64 where that or more is listed."""
+    if address.family == IPV6 and listed.length <= IPV6_HOST_LENGTH:
+        return address.widened(IPV6_HOST_LENGTH)
+    return address
 
 
 def zones_that(config: Config, reputation: Reputation) -> list[ZoneConfig]:
@@ -94,7 +103,8 @@ def _find(
                 == (zone.origin, entry.network, category.name)
             )
             text = (listing.text or category.text).replace("$", address.address_text)
-            found.append(Finding(zone, category, listing, text, entry.network == address))
+            exact = entry.network == taken_off(address, listing.network)
+            found.append(Finding(zone, category, listing, text, exact))
     return found
 
 

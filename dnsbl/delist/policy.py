@@ -130,9 +130,8 @@ def _deferred(until: int, now: int) -> Decision:
 
 
 def _evidence(rules: PolicyConfig, case: Case) -> Decision | None:
-    """What its sender called mended was seen again while the request waited."""
-    waited = case.confirmed_at < case.now
-    if rules.newer_evidence == "ignore" or not waited or case.evidence_at <= case.confirmed_at:
+    """What its sender called mended was seen after that: whoever asks anew says so anew."""
+    if rules.newer_evidence == "ignore" or case.evidence_at <= case.asked_at:
         return None
     return Decision(Outcome.REFUSE, EVIDENCE)
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dnsbl.config.category import GRACE_S_DEFAULT
-from dnsbl.delist.findings import Finding
-from dnsbl.network import IPV6, Network
-from dnsbl.store import audit, delistings, exclusions, listings
+from dnsbl.delist.findings import Finding, taken_off
+from dnsbl.network import Network
+from dnsbl.store import audit, delistings, exclusions, listings, relapse
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion
-from dnsbl.store.requests import IPV6_HOST_LENGTH
 
 
 def subject(address: Network, finding: Finding) -> Network:
     """What is taken off: the address, or of IPv6 its /64 where the listing is as wide or wider."""
-    if address.family == IPV6 and finding.listing.network.length <= IPV6_HOST_LENGTH:
-        return address.widened(IPV6_HOST_LENGTH)
-    return address
+    return taken_off(address, finding.listing.network)
 
 
 def removable(address: Network, findings: Iterable[Finding]) -> Network:
@@ -33,7 +30,7 @@ def take_off(
     database: Database, request_id: int, address: Network, finding: Finding,
     *, actor: str, now: int,
 ) -> None:  # fmt: skip
-    """Takes a listing of the very address away; out of a wider one, the address is excluded.
+    """Takes a listing of the very address or its /64 away; out of a wider one, it is excluded.
 
     Never is a network taken off for one address. Both leave a grace exclusion,
     if the category has one: a feed that has not heard of this yet does not list
@@ -42,7 +39,8 @@ def take_off(
     """
     zone, category = finding.zone.origin, finding.category.name
     network = subject(address, finding)
-    if finding.exact and listings.remove(database, zone, address, category):
+    relapse.settle(database, (zone, str(network), category), finding.listing, now)
+    if finding.exact and listings.remove(database, zone, network, category):
         removed = Act(
             now, actor, "listing.removed", zone, str(network), category, request_id,
             finding.listing.reason,

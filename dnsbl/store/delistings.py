@@ -1,16 +1,24 @@
-"""Every delisting on request: what relapse is counted from."""
+"""Every delisting on request, and how it ended: what relapse is counted from."""
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
+from typing import Final
 
 from dnsbl.network import Network
+from dnsbl.store import requests
 from dnsbl.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Delisting:
-    """A row: what was taken off, and when it was listed again (None: it was not), in Unix s."""
+    """A row: what was taken off, and how that ended, in Unix seconds.
+
+    ``relisted_at`` is when it was found listed for something new, ``lapsed_at``
+    when its exclusion was over though nothing new was seen; both None: neither yet.
+    One that lapsed may relapse later, and has both.
+    """
 
     zone: str
     network: str
@@ -18,6 +26,19 @@ class Delisting:
     at: int
     request_id: int | None
     relisted_at: int | None
+    lapsed_at: int | None = None
+
+    @property
+    def ended_at(self) -> int | None:
+        """When it was listed again, for whatever reason."""
+        return self.relisted_at if self.lapsed_at is None else self.lapsed_at
+
+
+_COLUMNS: Final = "zone, network, category, at, request_id, relisted_at, lapsed_at"
+
+
+def _delisting(row: sqlite3.Row) -> Delisting:
+    return Delisting(*row)
 
 
 def record(
@@ -30,35 +51,58 @@ def record(
     )  # fmt: skip
 
 
-def times(
+def earlier(
     database: Database, zone: str, address: Network, category: str, since: int, limit: int
-) -> tuple[int, ...]:
-    """When an address was delisted there since a time, the newest first; its /64 counts too."""
-    networks = _networks(address)
-    marks = ", ".join("?" * len(networks))
+) -> list[Delisting]:
+    """What may count as a relapse of an address or its /64 since a time, the newest first.
+
+    That is the last, and those before it that did not lapse. So many at most,
+    but for the last.
+    """
+    where, values = _there(address, zone, category, since)
+    last = database.row(
+        f"SELECT {_COLUMNS} FROM delistings WHERE {where} ORDER BY at DESC, id DESC LIMIT 1",
+        *values,
+    )
+    if last is None:
+        return []
     rows = database.rows(
-        f"SELECT at FROM delistings WHERE network IN ({marks}) AND zone = ? AND category = ? "
-        "AND at > ? ORDER BY at DESC LIMIT ?",
-        *networks, zone, category, since, limit,
+        f"SELECT {_COLUMNS} FROM delistings WHERE {where} "
+        "AND (relisted_at IS NOT NULL OR lapsed_at IS NULL) ORDER BY at DESC, id DESC LIMIT ?",
+        *values, limit,
     )  # fmt: skip
-    return tuple(int(row["at"]) for row in rows)
+    found = [_delisting(row) for row in rows]
+    newest = _delisting(last)
+    return found if newest in found[:1] else [newest, *found]
 
 
 def of_address(database: Database, address: Network, limit: int) -> list[Delisting]:
     """The last delistings of an address or its /64, from every list, the newest first."""
-    networks = _networks(address)
-    marks = ", ".join("?" * len(networks))
+    networks = requests.subjects(address.address_text)
     rows = database.rows(
-        "SELECT zone, network, category, at, request_id, relisted_at FROM delistings "
-        f"WHERE network IN ({marks}) ORDER BY id DESC LIMIT ?",
+        f"SELECT {_COLUMNS} FROM delistings WHERE network IN ({_marks(networks)}) "
+        "ORDER BY id DESC LIMIT ?",
         *networks, limit,
     )  # fmt: skip
-    return [Delisting(*row) for row in rows]
+    return [_delisting(row) for row in rows]
 
 
-def _networks(address: Network) -> list[str]:
-    """What a delisting of an address may have taken off."""
-    networks = [str(address)]
-    if address.family == 6:  # noqa: PLR2004  # IPv6
-        networks.append(str(address.widened(64)))
-    return networks
+def has_only_lapsed(database: Database, address: Network, request_id: int) -> bool:
+    """Whether what a request for the address took off is listed again, and for nothing new."""
+    networks = requests.subjects(address.address_text)
+    row = database.row(
+        "SELECT count(relisted_at) AS relisted, count(lapsed_at) AS lapsed FROM delistings "
+        f"WHERE network IN ({_marks(networks)}) AND request_id = ?",
+        *networks, request_id,
+    )  # fmt: skip
+    return row is not None and row["lapsed"] > 0 and row["relisted"] == 0
+
+
+def _there(address: Network, zone: str, category: str, since: int) -> tuple[str, list[object]]:
+    networks = requests.subjects(address.address_text)
+    where = f"network IN ({_marks(networks)}) AND zone = ? AND category = ? AND at > ?"
+    return where, [*networks, zone, category, since]
+
+
+def _marks(values: list[str]) -> str:
+    return ", ".join("?" * len(values))

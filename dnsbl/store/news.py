@@ -1,8 +1,8 @@
-"""What is new in the journal, as events for hooks and as relapses, from where it was last looked.
+"""What is new in the journal: events for hooks, and delistings that are over.
 
-The place is kept in `meta`, so a copy of the database that is put back goes on
-from its own. What is read and what is written lie apart: the reading takes no
-lock, and the writing is a few rows in one short transaction.
+It goes on from where it was last looked. What is read and what is written lie
+apart: the reading takes no lock, and the writing is a few rows in one short
+transaction.
 """
 
 from __future__ import annotations
@@ -13,24 +13,29 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.store import events, journal, relapse, statistics
+from dnsbl.errors import DnsblError
+from dnsbl.network import Network
+from dnsbl.store import events, journal, open_delistings, place, relapse, statistics
 from dnsbl.store.database import Database
 from dnsbl.store.events import EventKind
 from dnsbl.store.journal import Position
+from dnsbl.store.open_delistings import Ground
+from dnsbl.store.place import EVERYWHERE, Pause, Place
 from dnsbl.store.relapse import Key, Relapse
-
-_PLACE: Final = "journal_told"  # in `meta`: the two numbers of a Place
+from dnsbl.subject import parse_canonical
 
 # Lines of the audit that are read for a row of the journal that says "removed".
 _ACTS_FACTOR: Final = 4
 
+# Right behind which of its own events it is told that something is listed again.
+_TELLS_BACK: Final = frozenset({"listing.added", "exclusion.removed"})
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Up to where the journal and the audit were looked at."""
-
-    seq: int
-    audit_id: int
+# What of the journal may bring back what was delisted: a listing that is new or renewed, and an
+# exclusion that is gone or shorter. `bulk` is told apart.
+_BRINGS_BACK: Final = frozenset(
+    {("listing", "added"), ("listing", "changed"), ("exclusion", "removed"),
+     ("exclusion", "changed")}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,9 @@ class News:
 class Batch:
     """What was read. ``since`` is None at the very first look, which begins at the journal's end.
 
-    ``relapses`` are the keys of delistings that are listed again, as far as a
-    reader can tell. ``missed`` is how many rows of the journal were gone before
-    anybody looked; ``more`` whether there is another batch.
+    ``relapses`` are the keys of delistings that are over, as far as a reader can
+    tell. ``missed`` is how many rows of the journal were gone before anybody
+    looked; ``more`` whether there is another batch.
     """
 
     since: Place | None
@@ -75,62 +80,98 @@ IsWanted = Callable[[str, str, str], bool]
 def look(database: Database, limit: int, now: int) -> Batch | None:
     """The next rows of the journal, at most so many; None where there is nothing new.
 
-    Inside a snapshot. No batch has more relapses than that either.
+    Inside a snapshot. About as many delistings are looked at, and where a row of
+    the journal may concern more, the next batch goes on with it.
     """
     position = journal.position(database)
-    since = _place(database)
+    since = place.read(database)
     end = Place(position.last_seq, _last_audit_id(database))
     if since is None:
         return Batch(None, end, (), (), 0, more=False)
-    if since.seq == end.seq:
+    if since.seq == end.seq and since.pause is None:
         return None
+    missed, pause = _missed(since, position), since.pause
+    begin = Place(since.seq + missed, since.audit_id)
     if since.seq > end.seq:  # the journal was begun anew behind our back
-        begun = relapse.all_found(database, None, now, limit + 1)
-        upto = since if len(begun) > limit else end
-        return Batch(since, upto, (), begun[:limit], 0, more=len(begun) > limit)
-    rows = _rows(database, since.seq, limit)
-    last_seq = int(rows[-1]["seq"]) if rows else end.seq
-    more = last_seq < end.seq
-    acts = _Acts(database, since.audit_id, limit) if _has_removals(rows) else None
+        begin = end
+    if begin.seq != since.seq:  # what rows that nobody saw bring back is looked for everywhere
+        pause = Pause(EVERYWHERE, ("", "", ""))
+    rows = _rows(database, begin.seq, limit)
+    keys, paused = _concerned(database, rows, pause, limit)
+    if paused is not None:
+        rows = [row for row in rows if row["seq"] < paused.seq]
+    last_seq = int(rows[-1]["seq"]) if rows else begin.seq
+    more = paused is not None or last_seq < end.seq
+    acts = _Acts(database, begin.audit_id, limit) if _has_removals(rows) else None
     news = [_news(row, acts) for row in rows if row["op"] != "changed" and row["kind"] != "bulk"]
-    upto = Place(last_seq, _audit_place(since, end, acts, more=more))
-    missed = _missed(since, position)
-    found = set(relapse.found_in_journal(database, since.seq, last_seq, now))
-    unnamed: set[Key] = set()
-    for zone in {None} if missed else {row["zone"] for row in rows if row["kind"] == "bulk"}:
-        unnamed |= set(relapse.all_found(database, zone, now, limit + len(found) + 1))
-    unnamed -= found
-    if len(unnamed) > limit:  # a feed may bring back many at once: some of them, before it goes on
-        return Batch(since, since, (), sorted(unnamed)[:limit], 0, more=True)
-    return Batch(since, upto, news, found | unnamed, missed, more=more)
+    upto = Place(last_seq, _audit_place(begin, end, acts, more=more), paused)
+    relapses = {
+        key
+        for key in keys
+        if relapse.is_over(database, key, now) and not _is_added_beyond(database, key, last_seq)
+    }
+    return Batch(since, upto, news, relapses, missed, more=more)
+
+
+def _concerned(
+    database: Database, rows: Sequence[sqlite3.Row], pause: Pause | None, limit: int
+) -> tuple[list[Key], Pause | None]:
+    """Open delistings that rows of the journal may bring back, and where there are yet more."""
+    grounds = [(int(row["seq"]), ground) for row in rows if (ground := _ground(row)) is not None]
+    if pause is not None and pause.seq == EVERYWHERE:
+        grounds.insert(0, (EVERYWHERE, Ground()))
+    keys: dict[Key, None] = {}
+    done: set[Ground] = set()
+    left = limit
+    for seq, ground in grounds:
+        after = pause.after if pause is not None and pause.seq == seq else None
+        if after is None:  # one that was looked at in part before is no substitute for a later row
+            if ground in done:
+                continue
+            done.add(ground)
+        page = open_delistings.page(database, ground, after, max(1, left))
+        keys |= dict.fromkeys(page.keys)
+        left -= page.looked_at
+        if page.upto is not None:
+            return list(keys), Pause(seq, page.upto)
+    return list(keys), None
+
+
+def _ground(row: sqlite3.Row) -> Ground | None:
+    """Where a row of the journal may bring something back, if it can."""
+    if row["kind"] == "bulk":
+        return Ground(row["zone"])
+    if (row["kind"], row["op"]) not in _BRINGS_BACK:
+        return None
+    try:
+        network = parse_canonical(row["network"])
+    except DnsblError:  # another client's, never served
+        return None
+    return Ground(row["zone"], network, row["category"]) if isinstance(network, Network) else None
 
 
 def take(
     database: Database, batch: Batch, is_wanted: IsWanted, now: int
 ) -> Sequence[Relapse] | None:
-    """Writes what a batch brings, in the caller's transaction; the relapses among it.
+    """Writes what a batch brings, in the caller's transaction; how delistings ended by it.
 
     None where the place is not what it was at the reading: another database
     stands there now, and nothing is written.
     """
-    if _place(database) != batch.since:
+    if place.read(database) != batch.since:
         return None
-    database.change(
-        "INSERT INTO meta (key, value) VALUES (?, ?) "
-        "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        _PLACE, f"{batch.upto.seq} {batch.upto.audit_id}",
-    )  # fmt: skip
+    place.write(database, batch.upto)
     relapses: dict[Key, Relapse] = {}
     for key in sorted(batch.relapses):
         if (found := relapse.note(database, key, now)) is not None:
             relapses[key] = found
-    last_added = {one.key: i for i, one in enumerate(batch.news) if one.kind == "listing.added"}
+    last_row = {one.key: i for i, one in enumerate(batch.news) if one.kind in _TELLS_BACK}
     for i, news in enumerate(batch.news):
         _tell(database, news, is_wanted)
-        if news.key in relapses and last_added.get(news.key) == i:
+        if news.key in relapses and last_row.get(news.key) == i:
             _tell_relapse(database, relapses[news.key], news.at, is_wanted)
-    # Of many at once, which are in no such row.
-    for key in sorted(relapses.keys() - last_added.keys()):
+    # Of those that no row names: by a listing or an exclusion around them, or by many at once.
+    for key in sorted(relapses.keys() - last_row.keys()):
         _tell_relapse(database, relapses[key], now, is_wanted)
     _count(database, batch.news)
     return list(relapses.values())
@@ -148,7 +189,8 @@ def _tell_relapse(database: Database, found: Relapse, at: int, is_wanted: IsWant
     if is_wanted("listing.relisted", found.zone, found.category):
         events.record(
             database, "listing.relisted", found.network, now=at, zone=found.zone,
-            category=found.category, reason=found.reason, request_id=found.request_id,
+            category=found.category, reason=found.why, request_id=found.request_id,
+            network=found.listed,
         )  # fmt: skip
 
 
@@ -161,14 +203,6 @@ def _count(database: Database, news: Collection[News]) -> None:
             counts[statistics.day_of(one.at), one.zone][is_removal] += 1
     for (day, zone), (added, removed) in counts.items():
         statistics.count(database, day, zone, added=added, removed=removed)
-
-
-def _place(database: Database) -> Place | None:
-    row = database.row("SELECT value FROM meta WHERE key = ?", _PLACE)
-    if row is None:
-        return None
-    seq, audit_id = str(row["value"]).split()
-    return Place(int(seq), int(audit_id))
 
 
 def _last_audit_id(database: Database) -> int:
@@ -195,6 +229,17 @@ def _rows(database: Database, after: int, limit: int) -> list[sqlite3.Row]:
         """,
         after, limit,
     )  # fmt: skip
+
+
+def _is_added_beyond(database: Database, key: Key, seq: int) -> bool:
+    """Whether a later row says that it was listed: it is told then, behind that."""
+    zone, network, category = key
+    row = database.row(
+        "SELECT EXISTS (SELECT 1 FROM journal WHERE network = ? AND seq > ? AND kind = 'listing' "
+        "AND op = 'added' AND zone = ? AND category = ?)",
+        network, seq, zone, category,
+    )  # fmt: skip
+    return row is not None and bool(row[0])
 
 
 def _has_removals(rows: Collection[sqlite3.Row]) -> bool:

@@ -1,103 +1,155 @@
-"""Relapse: what was taken off the list on request, and is listed again.
+"""How delistings end: what was taken off a list on request, and is listed again.
 
-An exclusion that a delisting left, or an operator, keeps a network unlisted
-whatever feeds say; new evidence voids the one that a delisting left.
+It is over once something lists again what was asked about, by the one rule of
+`dnsbl.verdict`: a listing of it that was made anew, or one around it whose
+exclusion has ended. With evidence that is newer than the delisting it is a
+relapse; without, it has lapsed, and nobody is to blame for that.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.store import requests
+from dnsbl.errors import DnsblError
+from dnsbl.network import Network, parse_address, parse_canonical
+from dnsbl.store import audit, listings, requests
 from dnsbl.store.database import Database
+from dnsbl.store.listings import Listing
 from dnsbl.store.request_states import State
+from dnsbl.verdict import decide
 
 ACTOR: Final = "relapse"
+LAPSED: Final = "its exclusion has ended, and nothing new was seen"
+
+# What somebody did because it was seen again. What a feed's import changes is not told from a feed
+# that has only not heard yet, and is none: it may do no more than set another expiry.
+EVIDENCE: Final = frozenset({"listing.added", "listing.changed"})
 
 Key = tuple[str, str, str]  # zone, network, category
 
 
 @dataclass(frozen=True, slots=True)
 class Relapse:
-    """A delisting whose network is listed again; ``reason`` is the new listing's.
+    """A delisting that is over; ``reason`` is that of the listing of the network ``listed``.
 
-    ``request_id`` is the last request that it had been taken off for.
+    ``request_id`` is the last request that it had been taken off for. ``lapsed``:
+    nothing new was seen.
     """
 
     zone: str
     network: str
     category: str
+    listed: str
     reason: str
     request_id: int | None
+    lapsed: bool
+
+    @property
+    def why(self) -> str:
+        """Why it is listed again, in a sentence for hooks."""
+        return LAPSED if self.lapsed else self.reason
 
 
-# Of an open delisting `d`; its listing is `l`. One parameter: now.
-_FROM_LISTED: Final = """
-    JOIN listings AS l ON (l.zone, l.network, l.category) = (d.zone, d.network, d.category)
-"""
-_EFFECTIVE: Final = """
-    d.relisted_at IS NULL AND NOT EXISTS (
-        SELECT 1 FROM exclusions AS e
-        WHERE e.zone = d.zone AND e.network = d.network AND e.category IN ('', d.category)
-          AND (e.expires_at IS NULL OR e.expires_at > ?))
-"""
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An open delisting whose subject the listing decides for."""
+
+    id: int
+    request_id: int | None
+    listing: Listing
+    is_new: bool
 
 
-def found_in_journal(database: Database, after: int, last: int, now: int) -> list[Key]:
-    """Delisted networks that rows of the journal, beyond one and up to another, list again."""
-    rows = database.rows(
-        # CROSS JOIN: the rows of the journal are few, the delistings may be many.
-        f"""
-        SELECT DISTINCT d.zone, d.network, d.category FROM journal AS j
-        CROSS JOIN delistings AS d
-            ON (d.zone, d.network, d.category) = (j.zone, j.network, j.category)
-        {_FROM_LISTED}
-        WHERE j.seq > ? AND j.seq <= ? AND j.kind = 'listing' AND j.op = 'added' AND {_EFFECTIVE}
-        """,
-        after, last, now,
-    )  # fmt: skip
-    return [(row["zone"], row["network"], row["category"]) for row in rows]
+def evidence_at(database: Database, listing: Listing) -> int:
+    """When it was listed, or brought up to date by anybody but an import."""
+    key = (listing.zone, str(listing.network), listing.category)
+    seen = audit.last_times(database, listing.network, EVIDENCE)
+    return max(listing.listed_at, seen.get(key, 0))
 
 
-def all_found(database: Database, zone: str | None, now: int, limit: int) -> list[Key]:
-    """All delisted networks that are listed again, of a zone or of all, so many at most.
-
-    For when the journal does not name them one by one. A listing that was there
-    before the delisting is none: it is that of a network around what was taken off.
-    """
-    rows = database.rows(
-        f"""
-        SELECT DISTINCT d.zone, d.network, d.category FROM delistings AS d
-        {_FROM_LISTED}
-        WHERE (? IS NULL OR d.zone = ?) AND l.listed_at >= d.at AND {_EFFECTIVE}
-        LIMIT ?
-        """,
-        zone, zone, now, limit,
-    )  # fmt: skip
-    return [(row["zone"], row["network"], row["category"]) for row in rows]
+def is_over(database: Database, key: Key, now: int) -> bool:
+    """Whether something decides again for an open delisting of that key. Changes nothing."""
+    return next(_ended(database, key, now), None) is not None
 
 
 def note(database: Database, key: Key, now: int) -> Relapse | None:
-    """Notes that it is listed again, with its requests; None where that is not so any more."""
-    row = database.row(
-        f"""
-        SELECT l.reason, max(d.request_id) AS request_id FROM delistings AS d
-        {_FROM_LISTED}
-        WHERE (d.zone, d.network, d.category) = (?, ?, ?) AND {_EFFECTIVE}
-        GROUP BY l.reason
-        """,
-        *key, now,
-    )  # fmt: skip
-    if row is None:
+    """Notes how its open delistings ended, with their requests; None where none has."""
+    ended = list(_ended(database, key, now))
+    if not ended:
         return None
-    ended = database.rows(
-        "UPDATE delistings SET relisted_at = ? "
-        "WHERE (zone, network, category) = (?, ?, ?) AND relisted_at IS NULL RETURNING request_id",
-        now, *key,
+    for one in ended:
+        _end(database, one, now)
+    last = ended[-1]
+    ids = [one.request_id for one in ended if one.request_id is not None]
+    return Relapse(
+        *key, str(last.listing.network), last.listing.reason, max(ids, default=None),
+        lapsed=not any(one.is_new for one in ended),
     )  # fmt: skip
-    for request_id in {one["request_id"] for one in ended} - {None}:
-        request = requests.get(database, request_id)
-        if request is not None and request.state is State.DELISTED:
-            requests.move(database, request_id, State.RELISTED, actor=ACTOR, now=now)
-    return Relapse(*key, row["reason"], row["request_id"])
+
+
+def settle(database: Database, key: Key, listing: Listing, now: int) -> None:
+    """Ends the earlier delistings of what is about to be taken off that listing once more.
+
+    So each is judged by what was known before the next one: evidence counts
+    against the last of several that had only lapsed, and against no other.
+    """
+    note(database, key, now)
+    is_exact = str(listing.network) == key[1]
+    database.change(
+        """
+        UPDATE delistings SET relisted_at = ?
+        WHERE relisted_at IS NULL AND lapsed_at IS NOT NULL AND (? OR at < ?) AND id = (
+            SELECT max(id) FROM delistings WHERE (network, zone, category) = (?, ?, ?))
+        """,
+        now, is_exact, evidence_at(database, listing), key[1], key[0], key[2],
+    )  # fmt: skip
+
+
+def _ended(database: Database, key: Key, now: int) -> Iterator[_Ended]:
+    """The open delistings of a key that are over, the oldest first.
+
+    What decides is asked of the address that was asked about: of a /64 it may be
+    that a listing inside it brings just this one back.
+    """
+    zone, network, category = key
+    with contextlib.suppress(DnsblError):  # another client wrote what is no network
+        subject = parse_canonical(network)
+        for row in database.rows(
+            """
+            SELECT d.id, d.at, d.request_id, r.address FROM delistings AS d
+            LEFT JOIN delist_requests AS r ON r.id = d.request_id
+            WHERE (d.zone, d.network, d.category) = (?, ?, ?)
+              AND d.relisted_at IS NULL AND d.lapsed_at IS NULL
+            ORDER BY d.id
+            """,
+            *key,
+        ):
+            asked = subject if row["address"] is None else parse_address(row["address"])
+            listing = _deciding(
+                database, zone, asked if subject.covers(asked) else subject, category, now
+            )
+            if listing is not None:
+                # A delisting takes the listing of its very subject away: one that is there is new.
+                is_exact = str(listing.network) == network
+                is_new = is_exact or evidence_at(database, listing) > row["at"]
+                yield _Ended(row["id"], row["request_id"], listing, is_new)
+
+
+def _deciding(
+    database: Database, zone: str, subject: Network, category: str, now: int
+) -> Listing | None:
+    """What lists it there, if anything."""
+    entry = decide(listings.covering_entries(database, zone, subject), now).get(category)
+    return None if entry is None else listings.get(database, zone, entry.network, category)
+
+
+def _end(database: Database, ended: _Ended, now: int) -> None:
+    column = "relisted_at" if ended.is_new else "lapsed_at"
+    database.change(f"UPDATE delistings SET {column} = ? WHERE id = ?", now, ended.id)
+    request = None if ended.request_id is None else requests.get(database, ended.request_id)
+    if request is not None and request.state is State.DELISTED:
+        note = "" if ended.is_new else LAPSED
+        requests.move(database, request.id, State.RELISTED, actor=ACTOR, now=now, note=note)

@@ -131,7 +131,7 @@ def test_a_refusal_says_what_a_hook_said(database: Database, config: Config) -> 
 
     assert (item.rule, item.reason, item.note) == ("hook:mine", "Still sending", "trap 7")
     assert told(database)[-1] == ("delist.refused", "spam", "Still sending")
-    assert delistings.times(database, "bl.example", parse(ADDRESS), "spam", 0, 9) == ()
+    assert delistings.of_address(database, parse(ADDRESS), 9) == []
 
 
 def test_each_listing_that_goes_is_told_and_counted(database: Database, config: Config) -> None:
@@ -143,9 +143,9 @@ def test_each_listing_that_goes_is_told_and_counted(database: Database, config: 
 
     completed = [event for event in told(database) if event[0] == "delist.completed"]
     assert sorted(category for _, category, _ in completed) == ["policy", "spam"]
-    for category in ("spam", "policy"):
-        found = delistings.times(database, "bl.example", parse(ADDRESS), category, NOW - 1, 9)
-        assert found == (NOW,)
+    found = delistings.of_address(database, parse(ADDRESS), 9)
+    assert {(one.category, one.at) for one in found} == {("spam", NOW), ("policy", NOW)}
+    assert len(found) == 2
 
 
 def test_a_cooldown_that_is_over_delists(database: Database, config: Config) -> None:
@@ -223,7 +223,6 @@ def test_an_address_that_nothing_lists_is_delisted(database: Database, config: C
     [
         ("203.0.113.0/24", ADDRESS, f"{ADDRESS}/32"),
         ("2001:db8::/32", IPV6_ADDRESS, "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::/64", IPV6_ADDRESS, "2001:db8:1:2::/64"),
         ("2001:db8:1:2::/112", IPV6_ADDRESS, f"{IPV6_ADDRESS}/128"),
     ],
 )
@@ -242,8 +241,36 @@ def test_out_of_a_network_an_address_is_excluded(
     assert (str(exclusion.network), exclusion.grace) == (excluded, True)
     assert exclusion.expires_at is not None
     assert [str(item.network) for item in listings.browse(database)] == [network]
-    found = delistings.times(database, "bl.example", parse_address(address), "spam", NOW - 1, 9)
-    assert found == (NOW,)
+    (found,) = delistings.of_address(database, parse_address(address), 9)
+    assert (found.network, found.at) == (excluded, NOW)
+
+
+@pytest.mark.parametrize(
+    ("network", "address"),
+    [
+        (f"{ADDRESS}/32", ADDRESS),
+        (f"{IPV6_ADDRESS}/128", IPV6_ADDRESS),
+        ("2001:db8:1:2::/64", IPV6_ADDRESS),
+    ],
+)
+@pytest.mark.parametrize(("category", "excluded"), [("spam", 1), ("hard", 0)])
+def test_a_listing_of_just_what_is_taken_off_is_removed(
+    database: Database, config: Config, network: str, address: str, category: str, excluded: int
+) -> None:
+    """The very address, or its /64; with its grace, where the category has one."""
+    listed(database, category, network=network)
+    request_id = asked(database, address)
+
+    done = run(database, config, request_id, {("bl.example", category): ACCEPT})
+
+    assert done.request.state is State.DELISTED
+    assert list(listings.browse(database)) == []
+    found = [str(one.network) for one in exclusions.browse_exclusions(database)]
+    assert found == [network] * excluded
+    (act,) = [one for one in audit.trail(database, parse(network), 9) if "listing." in one.act]
+    assert (act.act, act.network, act.note) == ("listing.removed", network, "why")
+    (delisted,) = delistings.of_address(database, parse_address(address), 9)
+    assert delisted.network == network
 
 
 def test_an_operators_consent_lets_out_of_any_network(database: Database, config: Config) -> None:
@@ -284,7 +311,7 @@ def test_what_cannot_be_concluded_changes_nothing(
         run(database, config, request_id, {SPAM: ACCEPT})
 
     assert len(find(database, config, parse(ADDRESS), NOW)) == 1
-    assert delistings.times(database, "bl.example", parse(ADDRESS), "spam", 0, 9) == ()
+    assert delistings.of_address(database, parse(ADDRESS), 9) == []
 
 
 def test_a_request_that_is_gone_is_an_error(database: Database, config: Config) -> None:

@@ -156,27 +156,32 @@ def test_a_relapse_while_the_request_waits_counts() -> None:
     assert strictest(policy(case, category())).until == NOW + 7 * DAY_S
 
 
+@pytest.mark.parametrize("confirmed_at", [NOW, NOW - DAY_S])
 @pytest.mark.parametrize(
-    ("evidence_at", "confirmed_at", "newer", "rules"),
-    [
-        (NOW - 1, NOW - DAY_S, "refuse", ["evidence"]),
-        (NOW - 1, NOW - DAY_S, "ignore", []),
-        (NOW - DAY_S, NOW - DAY_S, "refuse", []),
-        (NOW - 1, NOW, "refuse", []),
-        (NOW, NOW, "refuse", []),
-    ],
+    ("age_s", "newer", "rules"),
+    [(-1, "refuse", ["evidence"]), (-1, "ignore", []), (0, "refuse", []), (1, "refuse", [])],
 )
-def test_new_evidence_ends_a_request_that_waits(
-    evidence_at: int, confirmed_at: int, newer: Literal["refuse", "ignore"], rules: list[str]
+def test_evidence_that_is_newer_than_a_request_ends_it(
+    confirmed_at: int, age_s: int, newer: Literal["refuse", "ignore"], rules: list[str]
 ) -> None:
-    """And no other: whoever presses for the first time has promised nothing before."""
-    case = replace(CASE, evidence_at=evidence_at, confirmed_at=confirmed_at)
+    """At the first press and after a wait: who asked said that it was mended, and it was not."""
+    asked_at = NOW - 2 * DAY_S
+    case = replace(CASE, asked_at=asked_at, confirmed_at=confirmed_at, evidence_at=asked_at - age_s)
 
     said = policy(case, category(replace(RULES_ON, newer_evidence=newer)))
 
     assert [(decision.rule, decision.outcome) for decision in said] == [
         (rule, Outcome.REFUSE) for rule in rules
     ]
+
+
+def test_who_asks_after_the_evidence_is_not_refused_for_it() -> None:
+    """Where there was a delisting before it, it is a relapse like any other."""
+    case = replace(CASE, asked_at=NOW - 1, evidence_at=NOW - 2, delistings=days(3))
+
+    assert strictest(policy(case, category())) == Decision(
+        Outcome.DEFER, "relapse", until=NOW + DAY_S
+    )
 
 
 @pytest.mark.parametrize(
@@ -278,7 +283,7 @@ cases = st.builds(
         CASE,
         delistings=tuple(sorted((NOW - age for age in delistings), reverse=True)),
         now=NOW + waited,
-        evidence_at=NOW + evidence,
+        evidence_at=CASE.asked_at + evidence,
         exact=exact,
         proven=proven,
     ),
@@ -316,7 +321,7 @@ def test_who_proves_more_never_fares_worse(case: Case, by: CategoryConfig) -> No
 @given(cases, categories, waits)
 def test_a_promise_is_kept(case: Case, by: CategoryConfig, later: int) -> None:
     """A deferral names one time, however often the button is pressed; then the rule accepts."""
-    case = replace(case, evidence_at=NOW - 1)
+    case = replace(case, evidence_at=case.asked_at)
     first = strictest(policy(case, by))
     if first.outcome is not Outcome.DEFER:
         return
@@ -342,7 +347,7 @@ def test_nothing_speaks_against_what_is_accepted(case: Case, by: CategoryConfig)
 @given(cases, categories)
 def test_the_forecast_comes_true(case: Case, by: CategoryConfig) -> None:
     """Whoever proves enough and presses at once meets what the look-up page said."""
-    case = replace(case, now=NOW, proven=3)
+    case = replace(case, now=NOW, proven=3, asked_at=NOW, evidence_at=NOW)
 
     assert strictness(forecast(by, exact=case.exact, delistings=case.delistings, now=NOW)) == (
         strictness(strictest(policy(case, by)))
