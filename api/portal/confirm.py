@@ -129,13 +129,15 @@ async def _done(request: web.Request, pressed: Pressed, pressed_at: float) -> we
             if (finding.zone.origin, finding.category.answer) not in kept
         ],
         pressed_at,
+        seq=pressed.seq,
+        now=services.now,
     )
     for result in checked:
         structlog.get_logger().info(
             "zone_checked",
             request_id=pressed.request.id,
             zone=result.zone.origin,
-            gone=result.gone,
+            heard=str(result.heard),
             after_ms=result.after_ms,
         )
     return services.pages.page(

@@ -19,7 +19,7 @@ from dnsbl.delist.conclusion import conclude
 from dnsbl.delist.decision import Decision
 from dnsbl.delist.findings import Finding, find
 from dnsbl.network import parse_address
-from dnsbl.store import delist_tokens, outbox, request_items, requests, suppressions
+from dnsbl.store import delist_tokens, journal, outbox, request_items, requests, suppressions
 from dnsbl.store.database import Database
 from dnsbl.store.request_items import Item
 from dnsbl.store.request_states import PENDING, State
@@ -63,6 +63,7 @@ class Pressed:
     ``delisted`` are the listings that no longer decide because of it;
     ``remaining`` what lists the address still. ``undecided``: something lists
     the address that was not decided about as it is now, and nothing was changed.
+    ``seq`` is the journal's last number after it.
     """
 
     standing: Standing
@@ -71,6 +72,7 @@ class Pressed:
     remaining: tuple[Finding, ...] = ()
     items: tuple[Item, ...] = ()
     undecided: bool = False
+    seq: int = 0
 
 
 def token_hash(token: str) -> bytes:
@@ -142,8 +144,9 @@ def confirm(
         latest = max(item.until for item in concluded.items if item.until is not None)
         delist_tokens.keep(database, token, latest + requests.COOLDOWN_OPEN_S)
     return Pressed(
-        Standing.OPEN, concluded.request, concluded.delisted, concluded.remaining, concluded.items
-    )
+        Standing.OPEN, concluded.request, concluded.delisted, concluded.remaining, concluded.items,
+        seq=journal.position(database).last_seq,
+    )  # fmt: skip
 
 
 def cancel(database: Database, config: Config, token: bytes, now: int) -> Pressed:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 
 import dns.rcode
 import pytest
-from house import House
-from portal import NameServer
+from house import ZONE_TEXT, House
+from portal import START, NameServer
 
-from api.zone_check import Checked, check
+from api.zone_check import Checked, Heard, check
 from dnsbl.config import Config
 from dnsbl.network import parse
+
+SEQ = 1_799_000_000  # the journal's number of the removal
 
 
 @pytest.fixture
@@ -27,15 +30,34 @@ async def nameserver(house: House) -> AsyncIterator[NameServer]:
 async def checked(config: Config, address: str = "203.0.113.7") -> Checked:
     """The check of a spam listing's removal."""
     zone = config.zones[0]
-    (result,) = await check(config, parse(address), [(zone, zone.categories[0])], time.monotonic())
+    (result,) = await check(
+        config, parse(address), [(zone, zone.categories[0])], time.monotonic(),
+        seq=SEQ, now=lambda: float(START),
+    )  # fmt: skip
     return result
+
+
+def tell(config: Config, applied_seq: int, written_at: float = START) -> None:
+    """Writes what the DNS process would say of itself."""
+    zones = {zone.origin: {"serial": 1, "entries": 0} for zone in config.zones}
+    status = {
+        "state": "serving", "started_at": START - 60, "written_at": written_at,
+        "database_readable": True, "applied_seq": applied_seq, "zones": zones, "counters": {},
+    }  # fmt: skip
+    config.data.dns_status.parent.mkdir(parents=True, exist_ok=True)
+    config.data.dns_status.write_text(json.dumps(status))
+
+
+def close(house: House, table: str) -> None:
+    """Has the zone answer others than us."""
+    house.write_zone(ZONE_TEXT.replace("[category", f"{table}[category", 1))
 
 
 async def test_nxdomain_is_gone(house: House, nameserver: NameServer) -> None:
     """The zone was asked as a mail server would ask, and does not know the address."""
     result = await checked(house.config)
 
-    assert result.gone is True
+    assert result.heard is Heard.GONE
     assert nameserver.asked == ["7.113.0.203.bl.example."]
 
 
@@ -52,31 +74,94 @@ async def test_it_is_asked_again_until_it_is_gone(house: House, nameserver: Name
 
     result = await checked(house.config)
 
-    assert (result.gone, len(nameserver.asked)) == (True, 3)
+    assert (result.heard, len(nameserver.asked)) == (Heard.GONE, 3)
 
 
 async def test_another_category_does_not_count(house: House, nameserver: NameServer) -> None:
     """Listed for something else: this category is gone all the same."""
     nameserver.answers = lambda _: ["127.0.0.10"]
 
-    assert (await checked(house.config)).gone is True
+    assert (await checked(house.config)).heard is Heard.GONE
 
 
 async def test_the_old_answer_after_all_is_said(house: House, nameserver: NameServer) -> None:
     """Still listed when patience ends: no promise is made."""
     nameserver.answers = lambda _: ["127.0.0.2"]
 
-    assert (await checked(house.config)).gone is False
+    assert (await checked(house.config)).heard is Heard.LISTED
 
 
-@pytest.mark.parametrize("rcode", [dns.rcode.SERVFAIL, dns.rcode.REFUSED])
 async def test_a_server_that_cannot_answer_has_not_answered(
-    house: House, nameserver: NameServer, rcode: dns.rcode.Rcode
+    house: House, nameserver: NameServer
 ) -> None:
-    """SERVFAIL and REFUSED say nothing about the address."""
-    nameserver.rcode = rcode
+    """SERVFAIL says nothing about the address."""
+    nameserver.rcode = dns.rcode.SERVFAIL
 
-    assert (await checked(house.config)).gone is None
+    assert (await checked(house.config)).heard is Heard.SILENT
+
+
+async def test_a_refusal_is_no_silence(house: House, nameserver: NameServer) -> None:
+    """REFUSED: asked once, and then the process is believed, whatever it says of itself."""
+    nameserver.rcode = dns.rcode.REFUSED
+    before = await checked(house.config)
+    tell(house.config, SEQ)
+
+    after = await checked(house.config)
+
+    assert (before.heard, after.heard) == (Heard.CLOSED, Heard.TAKEN_IN)
+    assert after.after_ms < 900
+    assert len(nameserver.asked) == 2
+
+
+CLOSED = [
+    '[keys]\nmode = "required"\n',
+    '[access]\nrefuse = ["127.0.0.0/8"]\n',
+    '[access]\nempty = ["127.0.0.0/8"]\n',
+    '[access]\nempty = ["127.0.0.1/32"]\npass = ["127.0.0.0/8"]\n',
+    '[access]\ndefault = "ignore"\n',
+]
+
+
+@pytest.mark.parametrize("table", CLOSED)
+async def test_a_zone_that_is_closed_to_us_is_not_asked(
+    house: House, nameserver: NameServer, table: str
+) -> None:
+    """It would say that nothing is listed, or nothing: no proof. Its process has the change."""
+    close(house, table)
+    tell(house.config, SEQ + 3)
+
+    result = await checked(house.config)
+
+    assert result.heard is Heard.TAKEN_IN
+    assert nameserver.asked == []
+
+
+@pytest.mark.parametrize("table", ['[access]\nrefuse = ["127.0.0.0/8"]\npass = ["127.0.0.1"]\n'])
+async def test_a_zone_that_lets_us_ask_is_asked(
+    house: House, nameserver: NameServer, table: str
+) -> None:
+    """The most specific network of an access list decides."""
+    close(house, table)
+
+    assert (await checked(house.config)).heard is Heard.GONE
+    assert nameserver.asked
+
+
+@pytest.mark.parametrize(
+    ("applied_seq", "written_at"), [(SEQ - 1, START), (SEQ, START - 60)], ids=["behind", "stale"]
+)
+async def test_a_process_that_has_not_the_change_proves_nothing(
+    house: House, nameserver: NameServer, applied_seq: int, written_at: float
+) -> None:
+    """One that lags behind, or is gone."""
+    close(house, CLOSED[0])
+    tell(house.config, applied_seq, written_at)
+
+    result = await checked(house.config)
+
+    assert result.heard is Heard.CLOSED
+    assert nameserver.asked == []
+    assert result.after_ms >= 1400
 
 
 async def test_silence_is_said_to_be_silence(house: House, nameserver: NameServer) -> None:
@@ -85,7 +170,7 @@ async def test_silence_is_said_to_be_silence(house: House, nameserver: NameServe
 
     result = await checked(house.config)
 
-    assert result.gone is None
+    assert result.heard is Heard.SILENT
     assert 900 <= result.after_ms <= 5000
 
 
@@ -97,5 +182,5 @@ async def test_a_wildcard_listener_is_asked_over_the_loopback(
         f'"127.0.0.1:{house.dns_port}"', f'"0.0.0.0:{house.dns_port}"'
     ))  # fmt: skip
 
-    assert (await checked(house.config)).gone is True
+    assert (await checked(house.config)).heard is Heard.GONE
     assert nameserver.asked
