@@ -1,7 +1,8 @@
-"""Fuzzes the twins against each other, for as long as is wished.
+"""Fuzzes the twins against each other, and the whole of the server, for as long as is wished.
 
-Prints the seed, and now and then what was done and at which rate. Ends with 1
-where they differ, and the command that shows it again.
+Prints the seed, and now and then what was done, at which rate and in how much
+memory. Ends with 1 where they differ, a promise is broken or memory grows, and
+the command that shows it again.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ class Reporter:
         rate = tally.total / max(self._last - self._started, 1e-9)
         kinds = ", ".join(f"{kind}: {count:,}" for kind, count in sorted(tally.compared.items()))
         print(f"{self._name}: {tally.total:,} in {tally.rounds:,} rounds, {rate:,.0f}/s ({kinds})")
+        first, last = (size / 1e6 for size in tally.tenths)
+        seconds = f"{self._last - self._started:,.0f} s"
+        print(
+            f"    {seconds}, {first:.1f} MB resident in the first tenth, {last:.1f} MB in the last"
+        )
         sys.stdout.flush()
 
 

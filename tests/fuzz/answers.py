@@ -26,6 +26,7 @@ from dnsbl.zone.zones import Zones
 from fuzz.entries import NOW, entry
 from fuzz.names import name
 from fuzz.packets import packet
+from fuzz.reading import check
 from fuzz.zones import zones
 
 ENTRIES_MAX: Final = 300
@@ -41,7 +42,7 @@ _OUTCOMES: Final = {0: "NOERROR", 3: "NXDOMAIN"}
 SECRETS: Final = Secrets((bytes(range(16)), bytes(16)))
 
 
-class _Kept:
+class Kept:
     """Keeps the secrets of cookies as they are."""
 
     secrets = SECRETS
@@ -54,7 +55,7 @@ class Pair:
         self.now = now
         self.zones = Zones(configs)
         self.responder = Responder(
-            self.zones, Counters(), now=lambda: self.now, manners=Manners(cookies=_Kept())
+            self.zones, Counters(), now=lambda: self.now, manners=Manners(cookies=Kept())
         )
         gate = twins.compiled("gate").Gate(1)
         self.answerer = twins.compiled("answer").Answerer(
@@ -156,14 +157,17 @@ class Pair:
         """What became of the message, in short; an AssertionError where the twins differ."""
         address = client.bits.to_bytes(BITS[client.family] // 8, "big")
         compiled = self.answerer.respond(data, self.now, address)
+        # Of what the one declines the other makes something all the same, which is in order.
+        pure = self.responder.respond(data, "udp", client)
+        assert self.responder.counters.failed == 0, f"an exception at {data.hex()}"
+        if pure is not None:
+            check(data, pure, udp=True)
         if compiled is None:
             return "declined"
-        pure = self.responder.respond(data, "udp", client)
         assert (pure or b"") == compiled, (
             f"at {self.now!r} the twins differ about {data.hex()}:\n"
             f"pure     {(pure or b'').hex()}\ncompiled {compiled.hex()}"
         )
-        assert self.responder.counters.failed == 0
         if not compiled:
             return "dropped"
         if compiled[2] & 2:

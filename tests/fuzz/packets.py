@@ -152,12 +152,17 @@ def address_labels(address: Network, *, mapped: bool = False) -> Labels:
     return tuple(label.encode() for label in address.reverse_labels)
 
 
-def packet(rng: Random, origins: list[str], near: Sequence[Subject]) -> bytes:
-    """A message: most often a query about an address or a name near those, at times damaged."""
+def packet(
+    rng: Random, origins: list[str], near: Sequence[Subject], keys: Sequence[bytes] = ()
+) -> bytes:
+    """A message: most often a query about an address or a name near those, at times damaged.
+
+    Where there are keys, some are asked with one.
+    """
     if rng.randrange(30) == 0:
         data = rng.choice(OTHERS)
     else:
-        labels = _name(rng, origins, near)
+        labels = _name(rng, origins, near, keys)
         client = rng.choice(_ODD_CLIENTS if rng.randrange(8) == 0 else CLIENTS)
         qtype = rng.choice(_TYPES)
         qclass = 1 if rng.randrange(30) else rng.choice((3, 255, 0))
@@ -167,7 +172,9 @@ def packet(rng: Random, origins: list[str], near: Sequence[Subject]) -> bytes:
     return data
 
 
-def _name(rng: Random, origins: list[str], near: Sequence[Subject]) -> Labels:
+def _name(
+    rng: Random, origins: list[str], near: Sequence[Subject], keys: Sequence[bytes]
+) -> Labels:
     origin = origin_labels(rng.choice(origins))
     kind = rng.randrange(20)
     about = rng.choice(near) if near else None
@@ -187,6 +194,8 @@ def _name(rng: Random, origins: list[str], near: Sequence[Subject]) -> Labels:
         origin = rng.choice((origin[1:], (b"x" + origin[0], *origin[1:]), (*origin, b"net"), ()))
     if rng.randrange(40) == 0:
         labels = ()
+    if keys and rng.randrange(3) == 0 and sum(map(len, labels)) + len(labels) < 100:
+        labels = (*labels, rng.choice(keys))
     name = (*labels, *origin)
     if rng.randrange(6) == 0:  # 0x20
         name = tuple(_cased(rng, label) for label in name)
