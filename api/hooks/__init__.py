@@ -7,6 +7,7 @@
                asked, and what its answer means
 ``notifying``  all that tells hooks what happened: ``fan_out`` makes deliveries of events,
                ``delivery`` sends them by the ``schedule``, ``payload`` is what they say
+``switch``     a hook that wants no more is switched off, whichever it is
 ``trial``      a hook that decides is tried
 ``calls``      the threads in which their code runs that may never return
 

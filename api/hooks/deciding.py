@@ -1,7 +1,8 @@
 """The decisions about a delisting: the policy's, then those of all hooks at once; the strictest.
 
-Nothing here changes anything: a press of the button asks first, outside of any
-transaction, and then carries out what was decided.
+Nothing of a request is changed here: a press of the button asks first, outside of
+any transaction, and then carries out what was decided. But a hook that wants to be
+asked no more is switched off for everybody, until an operator switches it on.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import asyncio
 import dataclasses
 import functools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from api.hooks.message import MISTAKE, one_line
 from api.hooks.plugin import Plugin, PluginError, PluginTransport
-from api.hooks.question import AnswerError, checked, question, read_answer
+from api.hooks.question import AnswerError, GoneError, checked, question, read_answer
 from api.hooks.spec import hookimpl
+from api.hooks.switch import switch_off
 from api.hooks.transport import Transport, load_plugin, open_transport
 from api.metrics import Metrics
 from api.truth import Truth
@@ -27,9 +30,10 @@ from dnsbl.delist.case import Case, Key, Matter
 from dnsbl.delist.decision import Decision, Outcome, strictest
 from dnsbl.delist.policy import policy
 from dnsbl.network import parse_address
-from dnsbl.store import audit
+from dnsbl.store import audit, hooks
 from dnsbl.store.audit import Act
 from dnsbl.store.database import StoreError
+from dnsbl.store.hooks import HookState
 
 DRY_RUN_ACT: Final = "hook.dry_run"
 
@@ -117,10 +121,11 @@ class Deciding:
     async def decide(self, cases: Sequence[Case]) -> dict[Key, Decision]:
         """What holds for each case of a request, by zone and category.
 
-        All hooks are asked about all cases at once, so it takes as long as the
-        slowest of them may. One that the policy refuses is no hook's matter.
-        Whoever asks the same meanwhile, by pressing a button again and again,
-        waits for the same answer.
+        One that is switched off counts as its `on_error` says. All other hooks are
+        asked about all cases at once, so it takes as long as the slowest of them
+        may. What the policy refuses is no hook's matter. Whoever asks the same
+        meanwhile, by pressing a button again and again, waits for the same answer.
+        Raises StoreError.
         """
         matter = tuple(case.matter for case in cases)
         task = self._under_way.get(matter)
@@ -143,7 +148,8 @@ class Deciding:
             for hook, adviser in self._hooks
             if hook.covers(case.zone, case.category)
         ]
-        answers = await asyncio.gather(*(self._ask(*each) for each in asked))
+        states = await self._truth.read(hooks.states) if asked else {}
+        answers = await asyncio.gather(*(self._answer(*each, states) for each in asked))
         dry: list[Act] = []
         for (case, hook, _), decision in zip(asked, answers, strict=True):
             if decision is None:
@@ -167,12 +173,25 @@ class Deciding:
     def _by_policy(self, case: Case) -> list[Decision]:
         return [item for item in self._policy.decide(case) if isinstance(item, Decision)]
 
-    async def _ask(self, case: Case, hook: HookConfig, adviser: Adviser) -> Decision | None:
-        """What a hook says of a case, or what counts as said where it broke."""
+    async def _answer(
+        self, case: Case, hook: HookConfig, adviser: Adviser, states: Mapping[str, HookState]
+    ) -> Decision | None:
+        """What a hook says of a case, or what counts as said where it is off."""
         log = structlog.get_logger().bind(
             hook=hook.name, request_id=case.request_id, address=case.address, zone=case.zone,
             category=case.category, dry_run=hook.dry_run,
         )  # fmt: skip
+        state = states.get(hook.name)
+        if state is None or state.disabled_at is None:
+            return await self._ask(case, hook, adviser, log)
+        log.warning("hook_off", detail=state.disabled_why, counted_as=hook.on_error)
+        self._metrics.hook_decisions.labels(hook.name, "off").inc()
+        return _in_place(hook, one_line(f"it is off: {state.disabled_why}"))
+
+    async def _ask(
+        self, case: Case, hook: HookConfig, adviser: Adviser, log: FilteringBoundLogger
+    ) -> Decision | None:
+        """What a hook says of a case, or what counts as said where it broke."""
         asked_at = time.monotonic()
         try:
             decision = await adviser.ask(case)
@@ -180,11 +199,13 @@ class Deciding:
             detail = one_line(str(error))
             log.warning("hook_failed", detail=detail, counted_as=hook.on_error)
             self._metrics.hook_decisions.labels(hook.name, "error").inc()
-            return Decision(_ON_ERROR[hook.on_error], _rule(hook), note=detail)
+            if isinstance(error, GoneError):
+                await self._switch_off(hook, detail, case.now)
+            return _in_place(hook, detail)
         except Exception:  # a bug of ours, or no thread to be had
             log.exception("hook_crashed")
             self._metrics.hook_decisions.labels(hook.name, "error").inc()
-            return Decision(_ON_ERROR[hook.on_error], _rule(hook), note=MISTAKE)
+            return _in_place(hook, MISTAKE)
         finally:
             self._metrics.hook_seconds.labels(hook.name).observe(time.monotonic() - asked_at)
         outcome = "none" if decision is None else decision.outcome.name.lower()
@@ -192,6 +213,18 @@ class Deciding:
         after_ms = round((time.monotonic() - asked_at) * 1000)
         log.info("hook_decided", outcome=outcome, after_ms=after_ms)
         return decision
+
+    async def _switch_off(self, hook: HookConfig, why: str, now: int) -> None:
+        """Asks the hook no more. Where that cannot be noted, it is asked once more."""
+        try:
+            changed = await self._truth.write(switch_off, hook.name, why, now)
+        except StoreError as error:
+            structlog.get_logger().error("hook_not_disabled", hook=hook.name, error=str(error))
+            return
+        if changed:  # it may be about several listings at once
+            structlog.get_logger().error(
+                "hook_disabled", hook=hook.name, answer=why, counted_as=hook.on_error
+            )
 
     async def _note(self, acts: Sequence[Act]) -> None:
         """Into the audit. Where that cannot be, a dry run stops nothing: the log has it."""
@@ -208,6 +241,11 @@ def open_adviser(hook: HookConfig) -> Adviser:
     if isinstance(hook.target, PluginTarget):
         return _Colleague(hook, load_plugin(hook, hook.target))
     return _Correspondent(hook, open_transport(hook))
+
+
+def _in_place(hook: HookConfig, note: str) -> Decision:
+    """What counts as the decision of a hook that gave none."""
+    return Decision(_ON_ERROR[hook.on_error], _rule(hook), note=note)
 
 
 def _rule(hook: HookConfig) -> str:

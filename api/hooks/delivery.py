@@ -20,12 +20,12 @@ import structlog
 from api.hooks import payload
 from api.hooks.message import MISTAKE, Reply
 from api.hooks.schedule import next_attempt_at
+from api.hooks.switch import switch_off
 from api.hooks.transport import Transport
 from api.metrics import Metrics
 from api.truth import Truth
 from dnsbl.config import HookConfig
-from dnsbl.store import audit, deliveries, hooks
-from dnsbl.store.audit import Act
+from dnsbl.store import deliveries, hooks
 from dnsbl.store.database import Database, StoreError
 from dnsbl.store.deliveries import Delivery
 
@@ -38,8 +38,6 @@ GRACE_S: Final = 5.0  # a transport keeps its own time; beyond this it is a bug 
 
 Outcome = Literal["delivered", "deferred", "dead", "disabled"]
 OUTCOMES: Final = get_args(Outcome)
-
-ACTOR: Final = "hooks"
 
 
 class HookDelivery:
@@ -187,9 +185,7 @@ class HookDelivery:
         if reply.kind == "gone" and not is_trial:
             deliveries.note(database, delivery, reply.detail)
             why = reply.detail or "it wants no more"
-            if hooks.disable(database, delivery.hook, why, now):
-                line = Act(now, ACTOR, "hook.disabled", note=f"{delivery.hook}: {why}")
-                audit.record(database, [line])
+            switch_off(database, delivery.hook, why, now)
             return "disabled"
         attempts = delivery.attempts + 1
         again_at = next_attempt_at(attempts, now, reply.retry_after_s, self._chance)

@@ -27,6 +27,10 @@ class AnswerError(DnsblError):
     """A hook gave no decision, or none that can be understood."""
 
 
+class GoneError(AnswerError):
+    """A hook wants to be asked no more, ever."""
+
+
 def question(case: Case, *, mailbox: bool) -> Message:
     """A case as a hook is told of it: thin, and with the mailbox only for those that want it."""
     at = datetime.fromtimestamp(case.now, UTC)
@@ -54,7 +58,7 @@ def question(case: Case, *, mailbox: bool) -> Message:
 
 
 def read_answer(reply: Reply, rule: str, now: int, *, silence_accepts: bool) -> Decision:
-    """The decision in a reply, by that rule. Raises AnswerError.
+    """The decision in a reply, by that rule. Raises AnswerError, or GoneError among these.
 
     What says "later" defers. A program says yes by its exit status alone
     (``silence_accepts``); one that says no refuses, and its output may add why.
@@ -73,7 +77,7 @@ def read_answer(reply: Reply, rule: str, now: int, *, silence_accepts: bool) -> 
             values = _object(reply) if reply.body.strip() else {}
             return _decision(values, Outcome.REFUSE, rule, now)
         case "gone":
-            raise AnswerError(f"{reply.detail}: wants to be asked no more")
+            raise GoneError(f"{reply.detail}: wants to be asked no more")
     raise AnswerError(reply.detail or "failed")
 
 

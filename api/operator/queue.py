@@ -14,8 +14,10 @@ from api.operator.access import is_number, operators_only
 from api.operator.login import LOGOUT_PURPOSE
 from api.operator.session import Session
 from api.services import SERVICES
-from dnsbl.store import request_items, requests
+from dnsbl.config import HookConfig
+from dnsbl.store import hooks, request_items, requests
 from dnsbl.store.database import Database
+from dnsbl.store.hooks import HookState
 from dnsbl.store.request_items import Item
 from dnsbl.store.request_states import State
 from dnsbl.store.requests import Request
@@ -50,11 +52,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page of a tray; ``more_from`` is where the next one begins, None after the last."""
+    """A page of a tray; ``more_from`` is where the next one begins, None after the last.
+
+    ``off`` are hooks that would decide about requests, and are not asked.
+    """
 
     rows: Sequence[Row]
     more_from: int | None
     counts: dict[str, int]
+    off: list[tuple[HookConfig, HookState]]
 
 
 @operators_only
@@ -64,7 +70,7 @@ async def page(request: web.Request, session: Session) -> web.Response:
     tray = next((one for one in TRAYS if one.name == request.query.get("show")), TRAYS[0])
     wanted = request.query.get("from", "")
     start = int(wanted) if is_number(wanted) else None
-    sheet = await services.truth.read(_sheet, tray, start)
+    sheet = await services.truth.read(_sheet, tray, start, services.config.hooks)
     return services.pages.page(
         "operator_queue.html",
         {
@@ -80,7 +86,9 @@ async def page(request: web.Request, session: Session) -> web.Response:
     )
 
 
-def _sheet(database: Database, tray: Tray, start: int | None) -> Sheet:
+def _sheet(
+    database: Database, tray: Tray, start: int | None, configs: Sequence[HookConfig]
+) -> Sheet:
     """One row more than a page is read: whether there is a next one."""
     if tray.states == (State.REVIEW,):  # who has waited longest comes first
         found = requests.in_review(database, (start or 1) - 1, PAGE_ROWS + 1)
@@ -97,4 +105,12 @@ def _sheet(database: Database, tray: Tray, start: int | None) -> Sheet:
         Row(request, request_items.of_request(database, request.id))
         for request in found[:PAGE_ROWS]
     ]
-    return Sheet(rows, found[PAGE_ROWS].id if len(found) > PAGE_ROWS else None, counts)
+    states = hooks.states(database)
+    off = [
+        (config, state)
+        for config in configs
+        if config.on == "decide"
+        and (state := states.get(config.name)) is not None
+        and state.disabled_at is not None
+    ]
+    return Sheet(rows, found[PAGE_ROWS].id if len(found) > PAGE_ROWS else None, counts, off)

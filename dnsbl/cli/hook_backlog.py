@@ -1,4 +1,4 @@
-"""What `check` finds about the messages of hooks: those that wait, or that were given up."""
+"""What `check` finds about hooks that are off, and messages of hooks that were given up."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ def findings(config: Config, database: Database) -> Iterator[Finding]:
         parts: list[str] = []
         if state is not None and state.disabled_at is not None:
             why = f" ({state.disabled_why})" if state.disabled_why else ""
+            counts = ""
+            if hook.on == "decide" and not hook.dry_run:
+                counts = f", and counts as its on_error says: {hook.on_error}"
             parts.append(
-                f"off since {report.moment(state.disabled_at)}{why}; "
+                f"off since {report.moment(state.disabled_at)}{why}{counts}; "
                 f"`dnsbl hooks enable {name}` turns it on"
             )
         if dead := depths.get((name, "dead"), 0):
@@ -33,4 +36,5 @@ def findings(config: Config, database: Database) -> Iterator[Finding]:
                 f"`dnsbl hooks replay {name} --dead` sends them again"
             )
         if parts:
-            yield Finding(f"hook {name} messages", "warning", "; ".join(parts))
+            what = "decisions" if hook.on == "decide" else "messages"
+            yield Finding(f"hook {name} {what}", "warning", "; ".join(parts))

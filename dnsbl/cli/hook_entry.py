@@ -33,6 +33,7 @@ def hook_json(
         standing = "off"
     elif config.dry_run:
         standing = "dry_run"
+    counts = config is not None and config.on == "decide" and not config.dry_run
     return {
         "name": name,
         "on": config.on if config else None,
@@ -40,6 +41,7 @@ def hook_json(
         "state": standing,
         "disabled_at": state.disabled_at if state else None,
         "disabled_why": state.disabled_why if state else "",
+        "on_error": config.on_error if config and counts else None,
         "queued": depths.get((name, "queued"), 0),
         "dead": depths.get((name, "dead"), 0),
         "last_answer": last.answer if last else None,
@@ -62,7 +64,8 @@ def hook_row(one: dict[str, object]) -> tuple[str, ...]:
     state = str(one["state"]).replace("_", " ")
     at = one["disabled_at"]
     if one["state"] == "off" and isinstance(at, int):
-        state = f"off since {report.moment(at)}: {one['disabled_why']}"
+        counts = f", counts as {one['on_error']}" if one["on_error"] else ""
+        state = f"off since {report.moment(at)}{counts}: {one['disabled_why']}"
     return (
         str(one["name"]), str(one["on"] or ""), str(one["target"] or ""), state,
         str(one["queued"]), str(one["dead"]), str(one["last_answer"] or ""),

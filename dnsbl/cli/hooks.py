@@ -13,7 +13,6 @@ from typing import Final, Literal
 import click
 
 from dnsbl.cli import options, report
-from dnsbl.cli.duration import Duration
 from dnsbl.cli.hook_entry import (
     DELIVERY_HEADERS,
     HOOK_HEADERS,
@@ -22,37 +21,15 @@ from dnsbl.cli.hook_entry import (
     hook_json,
     hook_row,
 )
+from dnsbl.cli.hook_name import NoHookError, check_known, configured, name_argument, record
+from dnsbl.cli.hook_trial import test
 from dnsbl.cli.verb import Verb
-from dnsbl.config import Config, HookConfig, load
-from dnsbl.config.hooks import EVENT_KINDS, TEST_EVENT
-from dnsbl.errors import DnsblError
-from dnsbl.store import audit, deliveries
+from dnsbl.config import HookConfig, load
+from dnsbl.store import deliveries
 from dnsbl.store import hooks as hook_states
-from dnsbl.store.audit import Act
-from dnsbl.store.database import Database
-from dnsbl.store.deliveries import Delivery, DeliveryState
+from dnsbl.store.deliveries import DeliveryState
 
 LIST_LIMIT_DEFAULT: Final = 50
-ANSWER_WITHIN_S_DEFAULT: Final = 20
-_LOOK_EACH_S: Final = 0.1
-
-DECIDE_EVENT: Final = "delist.decide"  # what a hook that decides is sent
-
-# Documentation addresses and names: RFC 5737, RFC 2606.
-_TRIAL_ADDRESS: Final = "192.0.2.1/32"
-_TRIAL_NAME: Final = "example.com"
-
-
-class NoHookError(DnsblError):
-    """A hook, or a delivery of one, that is not there."""
-
-
-class HookStateError(DnsblError):
-    """A hook in a state in which that cannot be done."""
-
-
-class TrialError(DnsblError):
-    """A trial that the hook did not take, or that was not sent."""
 
 
 @click.group("hooks", short_help="See and try hooks, and send again what they missed.")
@@ -63,8 +40,7 @@ def hooks() -> None:
     """
 
 
-def _name_argument(function: options.F) -> options.F:
-    return click.argument("name", metavar="NAME")(function)
+hooks.add_command(test)
 
 
 @hooks.command(
@@ -97,103 +73,12 @@ def list_hooks(config_file: Path, output: report.Output) -> None:
 
 
 @hooks.command(
-    "test",
-    short_help="Send a hook a message, and print what it makes of it.",
-    cls=Verb,
-    examples=("dnsbl hooks test crm", "dnsbl hooks test crm --event listing.added"),
-)
-@_name_argument
-@click.option("--event", "kind", type=click.Choice([TEST_EVENT, *EVENT_KINDS]),
-              metavar="EVENT",
-              help=f"What the message looks like.  [default: {TEST_EVENT}]")  # fmt: skip
-@click.option(
-    "--within", "within_s", type=Duration(), default=ANSWER_WITHIN_S_DEFAULT, metavar="DURATION",
-    help=f"How long to wait for the answer.  [default: {ANSWER_WITHIN_S_DEFAULT}s]",
-)  # fmt: skip
-@options.wait_option
-@options.config_option
-@options.output_option
-def test(
-    name: str,
-    kind: str | None,
-    within_s: int,
-    wait_s: int,
-    config_file: Path,
-    output: report.Output,
-) -> None:
-    """Send a hook a message about an address of the documentation, and print its answer.
-
-    The portal sends it, once, so it has to run. The message says that it is a
-    test; one to a hook that decides asks about a case that is none.
-    """
-    config = load(config_file)
-    hook = _configured(config, name)
-    if hook.on == "decide" and kind is not None:
-        raise click.UsageError(f"{name} decides; --event goes with hooks that are told")
-    now = int(time.time())
-    with options.writer(config, wait_s) as database:
-        _refuse_disabled(database, name)
-        with database.transaction():
-            delivery_id = _queue_test(database, config, hook, kind, now)
-            _record(database, "hook.tested", name, now)
-        outcome = _await_outcome(database, delivery_id, within_s)
-    if output == "json":
-        report.print_json(delivery_json(outcome))
-    elif outcome.state == "delivered":
-        report.say(f"{name} took it{': ' if outcome.answer else ''}{outcome.answer}")
-    if outcome.state == "queued":
-        raise TrialError(
-            f"the message was not sent within {within_s} s; does the portal run? "
-            f"`dnsbl hooks deliveries {name}` tells what becomes of it"
-        )
-    if outcome.state == "dead":
-        raise TrialError(f"{name} did not take it: {outcome.answer}")
-
-
-def _refuse_disabled(database: Database, name: str) -> None:
-    state = hook_states.states(database).get(name)
-    if state is not None and state.disabled_at is not None:
-        raise HookStateError(
-            f"{name} is off since {report.moment(state.disabled_at)} ({state.disabled_why}); "
-            f"`dnsbl hooks enable {name}` comes first"
-        )
-
-
-def _queue_test(
-    database: Database, config: Config, hook: HookConfig, kind: str | None, now: int
-) -> int:
-    """About a listing where the hook is for some."""
-    origin = next(iter(hook.zones), config.zones[0].origin)
-    zone = config.zone(origin)
-    assert zone is not None  # the configuration was checked
-    names = [category.name for category in zone.categories]
-    category = next(iter(hook.categories), names[0] if names else "")
-    subject = _TRIAL_NAME if zone.lists == "names" else _TRIAL_ADDRESS
-    kind = DECIDE_EVENT if hook.on == "decide" else kind or TEST_EVENT
-    return deliveries.queue_test(
-        database, hook.name, kind, subject=subject, zone=origin, category=category, now=now
-    )
-
-
-def _await_outcome(database: Database, delivery_id: int, within_s: int) -> Delivery:
-    """The delivery once it was tried, or as it is when the time is over."""
-    until = time.monotonic() + within_s
-    while True:
-        delivery = deliveries.get(database, delivery_id)
-        if delivery is None:
-            raise NoHookError("the message is gone: another database stands in this one's place")
-        if delivery.state != "queued" or time.monotonic() >= until:
-            return delivery
-        time.sleep(_LOOK_EACH_S)
-
-
-@hooks.command(
     "deliveries",
     short_help="Print what a hook was told, and what it made of it.",
     cls=Verb,
     examples=("dnsbl hooks deliveries crm --state dead",),
 )
-@_name_argument
+@name_argument
 @click.option("--state", type=click.Choice(["queued", "delivered", "dead"]),
               help="Only those.  [default: all]")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), default=LIST_LIMIT_DEFAULT, metavar="N",
@@ -210,7 +95,7 @@ def list_deliveries(
     """Print the messages of a hook that is told what happens, the newest first."""
     config = load(config_file)
     with options.reader(config) as database:
-        _known(config, database, name)
+        check_known(config, database, name)
         found = deliveries.browse(database, name, state, limit)
     if output == "json":
         report.print_json([delivery_json(one) for one in found])
@@ -224,7 +109,7 @@ def list_deliveries(
     cls=Verb,
     examples=("dnsbl hooks replay crm --dead", "dnsbl hooks replay crm 1207 1208"),
 )
-@_name_argument
+@name_argument
 @click.argument("ids", metavar="[ID...]", nargs=-1, type=click.IntRange(1))
 @click.option("--dead", is_flag=True, help="All that were given up.")
 @options.wait_option
@@ -248,7 +133,7 @@ def replay(
     config = load(config_file)
     now = int(time.time())
     with options.writer(config, wait_s) as database:
-        _known(config, database, name)
+        check_known(config, database, name)
         with database.transaction():
             if dead:
                 count = deliveries.replay_dead(database, name, now)
@@ -256,7 +141,7 @@ def replay(
                 queued = deliveries.replay(database, name, ids, now)
                 count = len(queued)
             if count:
-                _record(database, "hook.replayed", name, now, f", {count} messages")
+                record(database, "hook.replayed", name, now, f", {count} messages")
     if output == "json":
         report.print_json({"hook": name, "queued": count})
     else:
@@ -267,33 +152,36 @@ def replay(
 
 @hooks.command(
     "enable",
-    short_help="Tell a hook what happens again.",
+    short_help="Tell or ask a hook again.",
     cls=Verb,
     examples=("dnsbl hooks enable crm",),
 )
-@_name_argument
+@name_argument
 @options.wait_option
 @options.config_option
 @options.output_option
 def enable(name: str, wait_s: int, config_file: Path, output: report.Output) -> None:
-    """Tell a hook what happens again, and at once what has waited for it."""
+    """Tell a hook what happens again, and at once what has waited for it.
+
+    One that decides is asked again, from the next press on.
+    """
     config = load(config_file)
-    _told(config, name)
+    hook = configured(config, name)
     now = int(time.time())
     with options.writer(config, wait_s) as database, database.transaction():
         changed = hook_states.enable(database, name, now)
         if changed:
-            _record(database, "hook.enabled", name, now)
-    _print_switched(name, "on", changed=changed, output=output)
+            record(database, "hook.enabled", name, now)
+    _print_switched(hook, "on", changed=changed, output=output)
 
 
 @hooks.command(
     "disable",
-    short_help="Tell a hook nothing for now.",
+    short_help="Tell or ask a hook nothing for now.",
     cls=Verb,
     examples=("dnsbl hooks disable crm --why 'moves to another host'",),
 )
-@_name_argument
+@name_argument
 @click.option("--why", type=options.Prose(hook_states.WHY_CHARS_MAX), metavar="TEXT",
               default="an operator switched it off",
               help="A note that `dnsbl hooks list` shows.")  # fmt: skip
@@ -301,53 +189,29 @@ def enable(name: str, wait_s: int, config_file: Path, output: report.Output) -> 
 @options.config_option
 @options.output_option
 def disable(name: str, why: str, wait_s: int, config_file: Path, output: report.Output) -> None:
-    """Tell a hook nothing until it is enabled; what happens meanwhile waits for it."""
+    """Tell a hook nothing until it is enabled; what happens meanwhile waits for it.
+
+    One that decides is not asked, and counts as its on_error says.
+    """
     config = load(config_file)
-    _told(config, name)
+    hook = configured(config, name)
     now = int(time.time())
     with options.writer(config, wait_s) as database, database.transaction():
         changed = hook_states.disable(database, name, why, now)
         if changed:
-            _record(database, "hook.disabled", name, now, f": {why}")
-    _print_switched(name, "off", changed=changed, output=output)
+            record(database, "hook.disabled", name, now, f": {why}")
+    _print_switched(hook, "off", changed=changed, output=output)
 
 
 def _print_switched(
-    name: str, state: Literal["on", "off"], *, changed: bool, output: report.Output
+    hook: HookConfig, state: Literal["on", "off"], *, changed: bool, output: report.Output
 ) -> None:
     if output == "json":
-        report.print_json({"hook": name, "state": state, "changed": changed})
-    else:
-        report.say(f"{name} is {state}{'' if changed else ' already'}")
-
-
-def _record(database: Database, act: str, name: str, now: int, note: str = "") -> None:
-    audit.record(database, [Act(now, options.actor(), act, note=f"{name}{note}")])
-
-
-def _configured(config: Config, name: str) -> HookConfig:
-    """The hook of that name. Raises NoHookError."""
-    found = next((hook for hook in config.hooks if hook.name == name), None)
-    if found is None:
-        raise NoHookError(_none(config, name))
-    return found
-
-
-def _told(config: Config, name: str) -> None:
-    """Refuses what is for hooks that are told alone."""
-    if _configured(config, name).on == "decide":
-        raise HookStateError(
-            f"{name} decides, and is asked at each delisting; in {config.file.name}, "
-            "`dry_run = true` makes its decisions count for nothing"
-        )
-
-
-def _known(config: Config, database: Database, name: str) -> None:
-    """Refuses the name of a hook that never was."""
-    if name not in {hook.name for hook in config.hooks} | hook_states.states(database).keys():
-        raise NoHookError(_none(config, name))
-
-
-def _none(config: Config, name: str) -> str:
-    names = ", ".join(hook.name for hook in config.hooks) or "none at all"
-    return f"there is no hook {name} in {config.file.name}; there is {names}"
+        report.print_json({"hook": hook.name, "state": state, "changed": changed})
+        return
+    counts = ""
+    if hook.on == "decide" and state == "off":
+        counts = f"; until it is on, it counts as its on_error says: {hook.on_error}"
+        if hook.dry_run:
+            counts = "; it is a dry run, and counts for nothing"
+    report.say(f"{hook.name} is {state}{'' if changed else ' already'}{counts}")

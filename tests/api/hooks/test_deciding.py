@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -25,7 +26,7 @@ from api.truth import Truth
 from dnsbl.delist.case import Case, Key
 from dnsbl.delist.decision import Decision, Outcome, strictest
 from dnsbl.network import parse
-from dnsbl.store import audit
+from dnsbl.store import audit, hooks
 from dnsbl.store.audit import Act
 from dnsbl.store.database import StoreError
 
@@ -252,6 +253,26 @@ async def test_an_error_counts_as_configured(
     assert (event["hook"], event["counted_as"]) == ("mine", outcome.name.lower())
 
 
+@asynccontextmanager
+async def web_hook(
+    house: House, handle: Callable[[web.Request], Awaitable[web.Response]], more: str = ""
+) -> AsyncIterator[str]:
+    """The configuration of a hook that is a web server, while that runs."""
+    application = web.Application()
+    application.router.add_post("/", handle)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    (house.folder / "secret").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    try:
+        yield (
+            f'[hooks.web]\non = "decide"\nurl = "http://127.0.0.1:{runner.addresses[0][1]}/"\n'
+            f'secret_files = ["secret"]\nallow_private = true\n{more}\n'
+        )
+    finally:
+        await runner.cleanup()
+
+
 async def test_a_web_server_decides(house: House, decided: Decided) -> None:
     """It is asked by a signed message, and answers in JSON; a page of a proxy is no consent."""
     asked: list[dict[str, object]] = []
@@ -261,18 +282,8 @@ async def test_a_web_server_decides(house: House, decided: Decided) -> None:
         asked.append(await request.json())
         return web.Response(text=answers[len(asked) - 1])
 
-    application = web.Application()
-    application.router.add_post("/", handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    (house.folder / "secret").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    hook = (
-        f'[hooks.web]\non = "decide"\nurl = "http://127.0.0.1:{runner.addresses[0][1]}/"\n'
-        'secret_files = ["secret"]\nallow_private = true\n'
-    )
-    said = [(await decided(hook))[SPAM] for _ in answers]
-    await runner.cleanup()
+    async with web_hook(house, handle) as hook:
+        said = [(await decided(hook))[SPAM] for _ in answers]
 
     assert [decision.outcome for decision in said] == [
         Outcome.REFUSE, Outcome.REVIEW, Outcome.REVIEW,
@@ -280,6 +291,90 @@ async def test_a_web_server_decides(house: House, decided: Decided) -> None:
     assert said[0] == Decision(Outcome.REFUSE, "hook:web", "ask abuse@")
     assert asked[0]["type"] == "delist.decide"
     assert "postmaster" not in json.dumps(asked)
+
+
+class Retired:
+    """A web server that wants no more, until it is `back`."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.back = False
+
+    async def handle(self, _: web.Request) -> web.Response:
+        self.asked += 1
+        return web.json_response({"decision": "accept"}) if self.back else web.Response(status=410)
+
+
+@pytest.mark.parametrize(
+    ("on_error", "outcome"),
+    [("review", Outcome.REVIEW), ("refuse", Outcome.REFUSE), ("accept", Outcome.ACCEPT)],
+)
+async def test_a_hook_that_is_gone_is_asked_no_more(
+    house: House, decided: Decided, truth: Truth, metrics: Metrics, log: list[EventDict],
+    on_error: str, outcome: Outcome,
+) -> None:  # fmt: skip
+    """410 switches it off, with a line in the audit; then its on_error counts, loudly."""
+    server = Retired()
+    async with web_hook(house, server.handle, f'on_error = "{on_error}"') as hook:
+        first = (await decided(hook, PLAIN, made(delistings=(), proven=3, request_id=8)))[SPAM]
+        asked = server.asked
+        second = (await decided(hook))[SPAM]
+
+    state = (await truth.read(hooks.states))["web"]
+    acts = await truth.read(lambda database: database.rows("SELECT actor, act, note FROM audit"))
+    assert [first.outcome, second.outcome] == [outcome, outcome]
+    assert server.asked == asked
+    assert outcome is Outcome.ACCEPT or second.note == f"it is off: {state.disabled_why}"
+    assert state.disabled_at == PLAIN.now
+    assert [tuple(act) for act in acts] == [
+        ("hooks", "hook.disabled", f"web: {state.disabled_why}")
+    ]
+    assert "410" in state.disabled_why
+    [switched] = [event for event in log if event["event"] == "hook_disabled"]
+    assert (switched["log_level"], switched["counted_as"]) == ("error", on_error)
+    assert (log[-1]["event"], log[-1]["log_level"], log[-1]["counted_as"]) == (
+        "hook_off", "warning", on_error,
+    )  # fmt: skip
+    text = metrics.render(None, DnsStatus()).decode()
+    assert 'dnsbl_hook_decisions_total{hook="web",outcome="off"} 1.0' in text
+
+
+async def test_a_hook_that_is_enabled_is_asked_again(
+    house: House, decided: Decided, truth: Truth
+) -> None:
+    """From the next press on, without a new start of the portal."""
+    server = Retired()
+    async with web_hook(house, server.handle) as hook:
+        await decided(hook)
+        server.back = True
+        off = (await decided(hook))[SPAM]
+        await truth.write(hooks.enable, "web", PLAIN.now)
+        on = (await decided(hook))[SPAM]
+
+    assert (off.outcome, on.outcome) == (Outcome.REVIEW, Outcome.ACCEPT)
+    assert server.asked == 2
+
+
+async def test_a_hook_that_cannot_be_switched_off_is_asked_once_more(
+    house: House, decided: Decided, truth: Truth, monkeypatch: pytest.MonkeyPatch,
+    log: list[EventDict],
+) -> None:  # fmt: skip
+    """The database may be busy; the press is decided all the same."""
+    server = Retired()
+
+    async def write(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    async with web_hook(house, server.handle) as hook:
+        with monkeypatch.context() as patched:
+            patched.setattr(truth, "write", write)
+            first = (await decided(hook))[SPAM]
+        event = log[-1]["event"]
+        await decided(hook)
+
+    assert first.outcome is Outcome.REVIEW
+    assert event == "hook_not_disabled"
+    assert server.asked == 2
 
 
 async def test_a_plugin_decides(decided: Decided, plugin: Callable[..., str]) -> None:
@@ -316,9 +411,9 @@ async def test_hooks_are_asked_at_once(house: House, decided: Decided) -> None:
         "touch $DNSBL_HOOK.$$\n".replace("touch ", f"touch {house.folder}/run.")
         + f"while [ $(ls {house.folder} | grep -c '^run[.]') -lt 4 ]; do sleep 0.01; done"
     )
-    hooks = "".join(script(house, name, lines, "timeout_s = 10") for name in names)
+    four = "".join(script(house, name, lines, "timeout_s = 10") for name in names)
 
-    assert (await decided(hooks))[SPAM].outcome is Outcome.ACCEPT
+    assert (await decided(four))[SPAM].outcome is Outcome.ACCEPT
 
 
 async def test_hooks_are_asked_about_their_own(house: House, decided: Decided) -> None:

@@ -8,16 +8,17 @@ import re
 
 import petitions
 import pytest
+from house import House
 from operators import QUEUE, Operator, operator
 from petitions import ADDRESS, ASK_AN_OPERATOR, MAILBOX, ZONE
-from portal import START, Portal
+from portal import START, Clock, Portal
 from structlog.typing import EventDict
 
 from api.operator.queue import PAGE_ROWS
 from dnsbl.delist import ruling
 from dnsbl.delist.decision import Decision, Outcome
 from dnsbl.delist.ruling import Ruling
-from dnsbl.store import audit, outbox, request_items, requests
+from dnsbl.store import audit, hooks, outbox, request_items, requests
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.outbox import Mail
@@ -127,6 +128,38 @@ async def test_an_empty_queue_says_so(portal: Portal) -> None:
 
     assert "Nothing is waiting for you." in page.text
     assert "<table" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("", "you decide in its place"),
+        ('on_error = "accept"', "requests are decided without it"),
+        ('on_error = "refuse"', "nothing of its lists is taken off"),
+        ("dry_run = true", "counts for nothing"),
+    ],
+)
+async def test_a_hook_that_is_off_is_told_above_the_queue(
+    house: House, clock: Clock, more: str, words: str
+) -> None:
+    """What counts in its place, and how it is switched on; of those that decide alone."""
+    house.write_config(
+        f'[hooks.risk]\non = "decide"\nprogram = ["/bin/true"]\n{more}\n'
+        '[hooks.crm]\non = "notify"\nprogram = ["/bin/true"]\n'
+    )
+    async with Portal(house, clock) as portal:
+        someone = await operator(portal)
+        before = await someone.fetch(QUEUE)
+        for name in ("risk", "crm"):
+            await portal.sidecar.truth.write(hooks.disable, name, "410 <Gone>", START)
+        after = await someone.fetch(QUEUE)
+
+    assert "hooks enable" not in before.text
+    assert "<b>risk</b>" in after.text
+    assert "Note: 410 &lt;Gone&gt;" in after.text
+    assert words in after.text
+    assert "dnsbl hooks enable risk" in after.text
+    assert "crm" not in after.text
 
 
 async def test_a_request_shows_all_that_is_known(portal: Portal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -71,13 +72,13 @@ def test_list_tells_how_each_hook_fares(run: Run, run_json: Run, database: Datab
     assert run_json("hooks", "list") == [
         {
             "name": "crm", "on": "notify", "target": "https://crm.example/hooks", "state": "on",
-            "disabled_at": None, "disabled_why": "", "queued": 2, "dead": 1,
+            "disabled_at": None, "disabled_why": "", "on_error": None, "queued": 2, "dead": 1,
             "last_answer": "503 busy", "last_delivery": 2,
         },
         {
             "name": "risk", "on": "decide", "target": "/usr/local/bin/risk --fast",
-            "state": "dry_run", "disabled_at": None, "disabled_why": "", "queued": 0, "dead": 0,
-            "last_answer": None, "last_delivery": None,
+            "state": "dry_run", "disabled_at": None, "disabled_why": "", "on_error": None,
+            "queued": 0, "dead": 0, "last_answer": None, "last_delivery": None,
         },
     ]  # fmt: skip
     assert "503 busy" in shown.stdout
@@ -245,7 +246,7 @@ def test_a_trial_without_a_portal_says_so(run: Run) -> None:
         (("replay", "nobody", "--dead"), 1, "there is no hook nobody in dnsbl.toml"),
         (("test", "nobody"), 1, "there is no hook nobody in dnsbl.toml"),
         (("enable", "nobody"), 1, "there is no hook nobody in dnsbl.toml"),
-        (("disable", "risk"), 1, "risk decides, and is asked at each delisting"),
+        (("disable", "nobody"), 1, "there is no hook nobody in dnsbl.toml"),
         (("replay", "crm"), 2, "expected --dead, or the ids"),
         (("replay", "crm", "1", "--dead"), 2, "expected --dead, or the ids"),
         (("test", "risk", "--event", "listing.added"), 2, "risk decides; --event goes with"),
@@ -262,6 +263,34 @@ def test_what_cannot_be_is_refused_in_a_sentence(
     assert result.exit_code == code
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("database")
+def test_a_hook_that_decides_is_switched_off_and_on(run: Run, run_json: Run, house: House) -> None:
+    """What counts meanwhile is said: at once, in the list and by check."""
+    trial = run("hooks", "disable", "risk")
+    house.write_config(HOOKS.replace("dry_run = true", 'on_error = "refuse"'))
+    off = run("hooks", "disable", "risk", "--why", "too slow")
+    [_, listed] = run_json("hooks", "list")
+    shown = run("hooks", "list").stdout
+    checks = json.loads(run("check", "-o", "json").stdout)["checks"]
+    warned = [one for one in checks if one["subject"] == "hook risk decisions"]
+    on = run("hooks", "enable", "risk")
+    [_, after] = run_json("hooks", "list")
+
+    assert trial.stdout == "risk is off; it is a dry run, and counts for nothing\n"
+    assert (
+        off.stdout
+        == "risk is off already; until it is on, it counts as its on_error says: refuse\n"
+    )
+    assert (listed["state"], listed["on_error"]) == ("off", "refuse")
+    assert ", counts as refuse: an operator switched it off" in shown
+    assert [one["state"] for one in warned] == ["warning"]
+    assert (
+        "and counts as its on_error says: refuse; `dnsbl hooks enable risk`" in warned[0]["detail"]
+    )
+    assert on.stdout == "risk is on\n"
+    assert after["state"] == "on"
 
 
 def test_a_hook_that_is_off_is_not_tried(run: Run, database: Database) -> None:
