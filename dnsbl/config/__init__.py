@@ -15,6 +15,7 @@ from dnsbl.config.dns import (
     CookiesConfig,
     DnsConfig,
     Endpoint,
+    Priority,
     QueryLogConfig,
     RateLimitConfig,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "PluginTarget",
     "PolicyConfig",
     "PortalConfig",
+    "Priority",
     "ProgramTarget",
     "QueryLogConfig",
     "RateLimitConfig",

@@ -18,6 +18,7 @@ REPLIES_PER_S_MAX: Final = 1_000_000
 TCP_PER_CLIENT_DEFAULT: Final = 64
 
 QueryLogOnly: TypeAlias = Literal["all", "listed", "answered"]
+Priority: TypeAlias = Literal["normal", "realtime"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class QueryLogConfig:
 
 @dataclass(frozen=True, slots=True)
 class DnsConfig:
-    """The DNS server. `workers` 0 means one for each CPU.
+    """The DNS server. `workers` 0 means one for each CPU; their threads have the ``priority``.
 
     ``identity`` is what NSID (RFC 5001) and ``id.server`` tell, ``version`` what
     ``version.bind`` does; "" is told to nobody.
@@ -92,6 +93,7 @@ class DnsConfig:
     access: AccessConfig = EVERYBODY
     rate_limit: RateLimitConfig = RateLimitConfig()
     query_log: QueryLogConfig = QueryLogConfig()
+    priority: Priority = "normal"
 
 
 def parse_endpoint(text: str) -> Endpoint:
@@ -135,6 +137,7 @@ def read_dns(table: Table) -> DnsConfig:
         access=read_access(table.table("access")),
         rate_limit=_read_rate_limit(table.table("rate_limit")),
         query_log=_read_query_log(table.table("query_log")),
+        priority=cast("Priority", table.choice("priority", "normal", get_args(Priority))),
     )
     if not dns.listen or len(set(dns.listen)) != len(dns.listen):
         raise table.refuse("listen", expected + ", each once")

@@ -15,6 +15,7 @@ from typing import Any, Final
 import structlog
 
 from dnsbl.config import Config, QueryLogConfig
+from dnsbl.config.zones import unaddressed
 from dnsbl.server.background import StoppedEarlyError, in_background, looking_on, unless_stopped
 from dnsbl.server.cookies import CookieSecrets
 from dnsbl.server.counters import FIRST_WORKER, Counters, Tally
@@ -24,6 +25,7 @@ from dnsbl.server.live import LiveView, Tops
 from dnsbl.server.loop import loop_name, new_loop
 from dnsbl.server.observation import Decide, Narrator
 from dnsbl.server.observe import Observers
+from dnsbl.server.priority import prioritised
 from dnsbl.server.querylog import QueryLog
 from dnsbl.server.ratelimit import LimitReporter, Limits, new_rate_limiter
 from dnsbl.server.respond import Manners, Responder
@@ -125,6 +127,8 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     workers = worker_count(config.dns)
     if workers < config.dns.workers:
         _log.warning("workers_limited", configured=config.dns.workers, workers=workers)
+    for unserved, name in unaddressed(config.zones):
+        _log.warning("nameserver_without_address", zone=unserved.origin, nameserver=name)
     await asyncio.to_thread(_ensure_database, config)
     dns = config.dns
     zones = Zones(config.zones, dns.access, ChaosConfig(dns.identity, dns.version))
@@ -174,9 +178,12 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
             reporter = LimitReporter(limiter, Limits.of(dns.rate_limit))
             await stack.enter_async_context(looking_on(reporter.run(), "rate limits"))
         for number in range(1, workers):
-            worker = Worker(FIRST_WORKER + number, sockets.udp[number], responders[number])
+            worker = Worker(
+                FIRST_WORKER + number, sockets.udp[number], responders[number], dns.priority
+            )
             await stack.enter_async_context(in_background(worker.run(), stop))
             await unless_stopped(worker.wait_answering(), stop)
+        is_prioritised = stack.enter_context(prioritised(dns.priority))
         stack.enter_context(answering(sockets.udp[0], responders[0]))
         await stack.enter_async_context(_tcp(config, responders[0], sockets.tcp, connections))
         live = _live_view(config, tally, observers, path)
@@ -187,6 +194,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
             "loop": loop_name(),
             "workers": workers,
             "path": path,
+            "priority": dns.priority if is_prioritised else "normal",
             "seq": follower.applied_seq,
             "entries": sum(len(zone.radix) for zone in zones),
         }

@@ -15,10 +15,11 @@ import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from dnsbl.config import DnsConfig
+from dnsbl.config import DnsConfig, Priority
 from dnsbl.server.datagrams import udp_server
 from dnsbl.server.endpoint import PORTS_ARE_SHARED
 from dnsbl.server.loop import new_loop
+from dnsbl.server.priority import prioritised
 from dnsbl.server.respond import Responder
 
 
@@ -55,10 +56,17 @@ class Worker:
     Nobody else may use the responder while it runs; its counters may be read.
     """
 
-    def __init__(self, number: int, sockets: Sequence[socket.socket], responder: Responder) -> None:
+    def __init__(
+        self,
+        number: int,
+        sockets: Sequence[socket.socket],
+        responder: Responder,
+        priority: Priority = "normal",
+    ) -> None:
         self._name = f"worker-{number}"
         self._sockets = sockets
         self._responder = responder
+        self._priority: Priority = priority
         self._answers = asyncio.Event()  # of the main loop
         self._stop = asyncio.Event()  # of the thread's loop
 
@@ -90,6 +98,6 @@ class Worker:
             runner.run(self._answer(main))
 
     async def _answer(self, main: asyncio.AbstractEventLoop) -> None:
-        with answering(self._sockets, self._responder):
+        with prioritised(self._priority), answering(self._sockets, self._responder):
             main.call_soon_threadsafe(self._answers.set)
             await self._stop.wait()

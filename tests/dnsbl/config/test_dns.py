@@ -43,6 +43,7 @@ def test_what_is_new_is_off(read: Callable[[str], DnsConfig]) -> None:
     )  # fmt: skip
     assert dns.query_log == QueryLogConfig(None, 1, "all", 32, 128)
     assert (dns.identity, dns.version) == ("", "dnsbl")
+    assert dns.priority == "normal"
     assert (dns.tcp_connections_max, dns.tcp_connections_per_client_max) == (1024, 64)
 
 
@@ -104,6 +105,7 @@ def test_a_client_never_has_more_connections_than_there_are(
         ("[dns]\ntcp_connections_max = 9\ntcp_connections_per_client_max = 10",
          "per_client_max: expected at most 9, as many as dns.tcp_connections_max, got 10"),
         ("[dns]\ntcp_connections_per_client_max = 0", "connections from 1 to 65536, got 0"),
+        ('[dns]\npriority = "high"', 'dns.priority: expected one of "normal", "realtime"'),
         ('[dns]\nidentity = "bücher"', "printable ASCII, got 'bücher': it is not in ASCII"),
         (f'[dns]\nidentity = "{"a" * 256}"', "dns.identity: expected up to 255 characters of"),
         ('[dns]\nversion = "a\\tb"', "dns.version: expected up to 255 characters of printable"),

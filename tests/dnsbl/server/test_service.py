@@ -313,6 +313,27 @@ def test_every_worker_serves(house: House, start: Start, prelude: str) -> None:
     assert sum(counts) == sum(each["count"] for each in counters["replies"])
 
 
+def test_only_those_who_answer_go_first(house: House, start: Start) -> None:
+    """With `dns.priority`, each worker does; a refusal is in the log, and all else is ordinary."""
+    set_workers(house, 2)
+    house.file.write_text(house.file.read_text().replace("[dns]", '[dns]\npriority = "realtime"'))
+    service = start()
+    ready = service.wait_for("ready")
+
+    threads = [int(folder.name) for folder in Path(f"/proc/{service.process.pid}/task").iterdir()]
+    first = [thread for thread in threads if os.sched_getparam(thread).sched_priority]
+    if os.environ.get("CI"):
+        assert ready["priority"] == "realtime"
+    if ready["priority"] == "realtime":
+        assert len(first) == 2
+        assert len(threads) > 2
+    else:
+        assert first == []
+        assert "priority_refused" in [event["event"] for event in service.log]
+    assert ask(house, LISTED).rcode() in {dns.rcode.NXDOMAIN, dns.rcode.NOERROR}
+    assert service.stop() == 0
+
+
 def test_one_worker_for_each_cpu(house: House, start: Start) -> None:
     """Of those that the process may use."""
     set_workers(house, 0)
