@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shutil
 import socket
@@ -32,6 +33,7 @@ from dnsbl.delist.decision import Decision, Outcome
 DOCS = Path(__file__).parents[3] / "docs" / "hooks"
 GUIDE = (DOCS / "README.md").read_text()
 FOLDER = "/etc/dnsbl"  # where the guide has the configuration
+DATA_FOLDER = "/var/lib/dnsbl"  # and where the service may write
 PORT = "8080"  # where it has the receiver
 PATIENCE_S = 60
 
@@ -68,7 +70,9 @@ class Operator:
 
     def heeding(self, text: str) -> str:
         """The guide's text, for this folder and port."""
-        return text.replace(FOLDER, str(self.house.folder)).replace(PORT, self.port)
+        for folder in (FOLDER, DATA_FOLDER):
+            text = text.replace(folder, str(self.house.folder))
+        return text.replace(PORT, self.port).replace("chgrp dnsbl", f"chgrp {os.getgid()}")
 
     def configure(self, heading: str) -> None:
         """Takes over the configuration below a heading."""
@@ -111,9 +115,9 @@ def operator(house: House, tmp_path: Path) -> Operator:
 @pytest.fixture
 def receiver(operator: Operator) -> Iterator[subprocess.Popen[str]]:
     """The receiver, with its secret, as the guide starts it."""
-    install, secret, start = block("By HTTP", "sh").splitlines()
+    install, *secret, start = block("By HTTP", "sh").splitlines()
     assert install == "pip install standardwebhooks"  # it is, for the tests
-    operator.run(secret)
+    operator.run("\n".join(secret))
     assert start.startswith("python ")
     process = subprocess.Popen(
         [sys.executable, *operator.heeding(start).split()[1:]],
