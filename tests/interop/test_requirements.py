@@ -9,7 +9,8 @@ import json
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -38,6 +39,8 @@ aaaa = ["2001:db8::80"]
 SUBLIST = ZONE_TEXT.replace('"bl.example"', '"web.bl.example"').replace("127.0.0.2", "127.0.0.3")
 NAMES = 'lists = "names"\n' + ZONE_TEXT.replace('"bl.example"', '"dom.example"')
 
+KEYED = ZONE_TEXT.replace('"bl.example"', '"keyed.example"') + '[keys]\nmode = "required"\n'
+
 # Other lists, by what they do with us.
 CLOSED = {
     action: ZONE_TEXT.replace('"bl.example"', f'"{action}.example"')
@@ -52,7 +55,7 @@ burst_s = 1
 slip = 1
 [dns.query_log]
 file = "queries.jsonl"
-only = "listed"
+only = "answered"
 """
 
 Asked = dns.message.Message
@@ -65,6 +68,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     made.write_zone(ADDRESSES)
     made.write_zone(SUBLIST, "web.bl.example")
     made.write_zone(NAMES, "dom.example")
+    made.write_zone(KEYED, "keyed.example")
     for action, text in CLOSED.items():
         made.write_zone(text, f"{action}.example")
     made.write_config(MORE)
@@ -94,12 +98,24 @@ def values(reply: Asked) -> list[str]:
     return sorted(record.to_text() for rrset in reply.answer for record in rrset)
 
 
+def told(house: House, *words: str) -> Any:  # noqa: ANN401  # JSON
+    """What a command says."""
+    done = run_dnsbl(house.file, *words, "-o", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def wait(true: Callable[[], bool], otherwise: str) -> None:
+    """Returns once something is true."""
+    ends_at = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < ends_at, otherwise
+        time.sleep(0.02)
+
+
 def until(house: House, name: str, expected: list[str]) -> None:
     """Waits for an answer; fails if it does not come."""
-    ends_at = time.monotonic() + WAIT_S
-    while values(ask(house, name)) != expected:
-        assert time.monotonic() < ends_at, name
-        time.sleep(0.02)
+    wait(lambda: values(ask(house, name)) == expected, name)
 
 
 def test_a_sublist_answers_beside_its_list(house: House) -> None:
@@ -176,7 +192,21 @@ def test_types_of_250_and_more_are_answered(house: House, rdtype: str) -> None:
 def test_there_is_tcp_a_control_channel_and_misuse_is_limited(house: House) -> None:
     """spamhaus/rbldnsd#8, but for transfers: TCP; commands that act at once; floods cut short."""
     assert values(ask(house, "7.2.0.192.bl.example", tcp=True)) == ["127.0.0.2"]
-    assert run_dnsbl(house.file, "query", "192.0.2.7", "--zone", "bl.example").returncode == 0
+
+    told(house, "add", "203.0.113.8", "--zone", "keyed.example", "--category", "spam")
+    key = told(house, "key", "add", "acme", "--zone", "keyed.example")["key"]
+    name = f"8.113.0.203.{key}.keyed.example"
+    until(house, name, ["127.0.0.2"])
+    told(house, "key", "revoke", "acme", "--zone", "keyed.example")
+    wait(lambda: ask(house, name, tcp=True).rcode() == dns.rcode.REFUSED, "the key was not revoked")
+
+    with ThreadPoolExecutor() as threads:
+        watching = threads.submit(told, house, "top", "--once", "--interval", "2")
+        while not watching.done():
+            ask(house, "7.2.0.192.bl.example", tcp=True)
+    seen = watching.result()
+    assert seen["zone_hits"]["bl.example"] > 0
+    assert [each["subject"] for each in seen["top_listed"]] == ["192.0.2.7"]
 
     flood = [ask(house, "none-of-ours.example") for _ in range(20)]
 
@@ -184,19 +214,35 @@ def test_there_is_tcp_a_control_channel_and_misuse_is_limited(house: House) -> N
     assert any(reply.flags & dns.flags.TC for reply in flood)
 
 
-def test_the_query_log_has_no_nxdomain_lines(house: House) -> None:
-    """spamhaus/rbldnsd#32: with `only = "listed"`, what is not listed is not written."""
-    for name in ("8.2.0.192.bl.example", "7.2.0.192.bl.example"):
-        ask(house, name)
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+def test_the_query_log_has_no_nxdomain_lines(house: House, *, tcp: bool) -> None:
+    """spamhaus/rbldnsd#32: with `only = "answered"`, all but those are written."""
+    transport = "tcp" if tcp else "udp"
+    expected = {
+        "8.2.0.192.bl.example": "NXDOMAIN",
+        "2.0.192.bl.example": "NOERROR",  # and no data
+        "none.of.ours.example": "REFUSED",
+        "7.2.0.192.bl.example": "NOERROR",
+    }
+    answered = {name for name, rcode in expected.items() if rcode != "NXDOMAIN"}
     log = house.folder / "queries.jsonl"
-    ends_at = time.monotonic() + WAIT_S
-    while not (log.exists() and '"7.2.0.192.bl.example"' in log.read_text()):
-        assert time.monotonic() < ends_at
-        time.sleep(0.02)
 
-    written = [json.loads(line) for line in log.read_text().splitlines()]
-    assert {line["rcode"] for line in written} == {"NOERROR"}
-    assert all(line["listed"] for line in written)
+    def written() -> list[dict[str, Any]]:
+        whole = log.read_text() if log.exists() else ""
+        lines = [json.loads(line) for line in whole.splitlines()]
+        return [line for line in lines if line["transport"] == transport]
+
+    for name, rcode in expected.items():
+        assert dns.rcode.to_text(ask(house, name, tcp=tcp).rcode()) == rcode
+    wait(lambda: answered <= {line["name"] for line in written()}, "not all was written")
+
+    lines = {line["name"]: line for line in written()}
+    assert "NXDOMAIN" not in {line["rcode"] for line in written()}
+    assert "8.2.0.192.bl.example" not in lines
+    assert {name: lines[name]["rcode"] for name in answered} == {
+        name: expected[name] for name in answered
+    }
+    assert [name for name in answered if lines[name]["listed"]] == ["7.2.0.192.bl.example"]
 
 
 def test_additions_and_removals_need_no_reload(house: House) -> None:
@@ -238,20 +284,26 @@ def test_soa_and_ns_are_there(house: House) -> None:
     assert soa.startswith("ns1.bl.example. hostmaster.bl.example.")
 
 
+def told_by_file(house: House) -> dict[str, Any]:
+    """What the server says of itself."""
+    found: dict[str, Any] = json.loads(house.config.data.dns_status.read_text())
+    return found
+
+
 def test_there_are_rate_limits_several_cores_and_metrics(house: House) -> None:
     """rspamd/rbldnsd#1, #2 and its README: floods slip to TCP, two workers answer, all is told."""
     for number in range(60):  # each from a port of its own, by which the kernel spreads them
         ask(house, f"{number}.2.0.192.bl.example")
         ask(house, "none-of-ours.example")
-    ends_at = time.monotonic() + WAIT_S
 
-    def told() -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(house.config.data.dns_status.read_text())["counters"]
+    def counted() -> dict[str, Any]:
+        found: dict[str, Any] = told_by_file(house)["counters"]
         return found
 
-    while not (told()["slipped"] and all(each["count"] for each in told()["worker_replies"])):
-        assert time.monotonic() < ends_at
-        time.sleep(0.1)
-    assert [each["worker"] for each in told()["worker_replies"]] == [1, 2]
-    zones = {reply["zone"] for reply in told()["replies"]}
+    wait(
+        lambda: counted()["slipped"] and all(each["count"] for each in counted()["worker_replies"]),
+        "one worker has not answered, or no reply was over the limit",
+    )
+    assert [each["worker"] for each in counted()["worker_replies"]] == [1, 2]
+    zones = {reply["zone"] for reply in counted()["replies"]}
     assert {"bl.example", ""} <= zones
