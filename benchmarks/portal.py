@@ -6,12 +6,15 @@ Two measurements of the whole product, `dnsbl serve` with a list of addresses:
   sent to the first answer over UDP that does not have the address any more.
 - Visitors of the look-up page, so many a second, while DNS answers half of what
   it can. DNS is probed with and without them in turn; what is judged is the
-  ratio of its 99th percentiles in neighbouring turns.
+  ratio of its 99th percentiles in neighbouring turns. Both with the ordinary
+  priority of its threads and with `dns.priority = "realtime"`: server, portal,
+  load and visitors are more than two processors have turns for.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import subprocess
@@ -19,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +34,7 @@ from benchmarks.lists import PLANS
 from benchmarks.programs import FOLDER, PROJECT, compiled
 from benchmarks.propagation import LIMIT_NAMES, Watcher, addresses
 from benchmarks.questions import BenchList
+from dnsbl.config import Priority
 
 sys.path[:0] = [str(PROJECT / "tests")]
 
@@ -46,8 +50,7 @@ THIRD: Final = 53  # of the second octets of addresses that are listed for this
 
 PRESSES: Final = "presses"
 VISITS: Final = "visits"
-IDLE: Final = "portal idle"
-VISITED: Final = "portal visited"
+PRIORITIES: Final[tuple[Priority, ...]] = ("normal", "realtime")  # those of `dns.priority`
 
 SHARE: Final = 0.5  # of what DNS can do
 FULL_LOAD_S: Final = 3.0
@@ -61,6 +64,7 @@ class Portal:
     house: House
     running: Running
     served: BenchList
+    priority: Priority
 
     @property
     def sidecar(self) -> int:
@@ -68,6 +72,16 @@ class Portal:
         pid = self.running.sidecar_pid
         assert pid is not None, "the sidecar is not there"
         return pid
+
+
+def idle(priority: Priority) -> str:
+    """The name of turns without visitors."""
+    return f"{priority}, portal idle"
+
+
+def visited(priority: Priority) -> str:
+    """The name of turns with them."""
+    return f"{priority}, portal visited"
 
 
 def press_ms(watcher: Watcher, link: str, address: str) -> float:
@@ -126,21 +140,21 @@ def visits(portal: Portal, figures: Figures, tool: str, rate: float, seconds: fl
     """Turns with and without visitors, until these were there for so long in all."""
     port, asked = portal.house.dns_port, portal.served.questions
     most = load.run(port, asked, FULL_LOAD_S).queries_per_s
-    figures.about["half load"] = f"{most * SHARE:,.0f} queries a second"
+    figures.about[f"half load, {portal.priority}"] = f"{most * SHARE:,.0f} queries a second"
     for turn in range(max(1, round(seconds / OBSERVED_S))):
-        observed(portal, figures, turn, IDLE, tool, most * SHARE)
+        observed(portal, figures, turn, idle(portal.priority), tool, most * SHARE)
         before = accounting.cpu(portal.sidecar)
         visiting = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.visits", f"{portal.house.portal_url}/",
              str(rate), str(OBSERVED_S)],
             cwd=PROJECT, stdout=subprocess.PIPE,
         )  # fmt: skip
-        observed(portal, figures, turn, VISITED, tool, most * SHARE)
+        observed(portal, figures, turn, visited(portal.priority), tool, most * SHARE)
         text, _ = visiting.communicate()
         came = json.loads(text)
         ordered = sorted(came["ms"])
         figures.add(
-            VISITS, VISITED, turn,
+            VISITS, visited(portal.priority), turn,
             asked=came["asked"], failed=came["failed"],
             page_median_ms=percentile(ordered, 50), page_p99_ms=percentile(ordered, 99),
             page_cpu_ms=accounting.cpu(portal.sidecar).since(before, came["asked"]).total_us / 1000,
@@ -150,16 +164,15 @@ def visits(portal: Portal, figures: Figures, tool: str, rate: float, seconds: fl
 INTRODUCTION: Final = """\
 Written by `make bench BENCH_ARGS=--write`. Presses are timed from the moment when the form is
 sent to the first answer over UDP without the address. Visitors fetch the look-up page of an
-address each, while DNS answers half of what it can."""
+address each, while DNS answers half of what it can: server, portal, load and visitors then want
+more than this machine has, so that ordinary threads wait for a turn. Those of
+`dns.priority = "realtime"` do not."""
 
 
 def page(figures: Figures) -> str:
     """PORTAL.md, from the figures alone."""
     ordered = sorted(figures.values(PRESSES, "dnsbl", "ms").values())
     p99 = percentile(ordered, 99)
-    ratio = figures.ratio(VISITS, (VISITED, "p99_us"), (IDLE, "p99_us"))
-    failed = sum(figures.values(VISITS, VISITED, "failed").values())
-    asked = sum(figures.values(VISITS, VISITED, "asked").values())
     parts = [
         "# What the portal costs, and how quick it is",
         INTRODUCTION,
@@ -170,29 +183,62 @@ def page(figures: Figures) -> str:
                 ["from the press to NXDOMAIN, 99th percentile", "≤ 50 ms", f"{p99:.1f} ms"],
                 ["median, largest", "",
                  f"{percentile(ordered, 50):.1f} ms, {ordered[-1]:.1f} ms of {len(ordered)}"],
-                ["pages that failed", "0", f"{failed:.0f} of {asked:,.0f}"],
-                ["page, median", "", report.cell(
-                    figures.spread(VISITS, VISITED, "page_median_ms"), "ms")],
-                ["page, 99th percentile", "", report.cell(
-                    figures.spread(VISITS, VISITED, "page_p99_ms"), "ms")],
-                ["CPU per page", "", report.cell(
-                    figures.spread(VISITS, VISITED, "page_cpu_ms"), "ms")],
-                ["DNS, 99th percentile, to the portal idle", "within noise",
-                 report.cell(ratio, "×")],
-                *(
-                    [f"DNS, {peer}: median, 99th percentile", "", f"{_us(figures, peer)}"]
-                    for peer in (IDLE, VISITED)
-                ),
+                *(row for priority in PRIORITIES for row in _visit_rows(figures, priority)),
             ],
         ),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
 
+def _visit_rows(figures: Figures, priority: Priority) -> list[list[str]]:
+    """What visitors and DNS were to each other, with a priority of the threads of DNS."""
+    alone, beside = idle(priority), visited(priority)
+    failed, asked = (sum(figures.values(VISITS, beside, name).values()) for name in _PAGES)
+    ratio = figures.ratio(VISITS, (beside, "p99_us"), (alone, "p99_us"))
+    aim = "within noise" if priority == "realtime" else ""
+    return [
+        [f"{priority}: DNS, 99th percentile, to the portal idle", aim, report.cell(ratio, "×")],
+        [f"{alone}: median, 99th percentile", "", _us(figures, alone)],
+        [f"{beside}: median, 99th percentile", "", _us(figures, beside)],
+        [f"{priority}: pages that failed", "0", f"{failed:.0f} of {asked:,.0f}"],
+        *(
+            [f"{priority}: {what}", "", report.cell(figures.spread(VISITS, beside, name), "ms")]
+            for what, name in (
+                ("page, median", "page_median_ms"),
+                ("page, 99th percentile", "page_p99_ms"),
+                ("CPU per page", "page_cpu_ms"),
+            )
+        ),
+    ]
+
+
+_PAGES: Final = ("failed", "asked")
+
+
 def _us(figures: Figures, peer: str) -> str:
     return ", ".join(
         report.cell(figures.spread(VISITS, peer, name), "µs") for name in ("median_us", "p99_us")
     )
+
+
+@contextlib.contextmanager
+def running(folder: Path, served: BenchList, priority: Priority) -> Iterator[Portal]:
+    """A product of its own, with the list."""
+    folder.mkdir()
+    house = House(folder, free_port(), free_port())
+    house.write_zone(ZONE_TEXT)
+    limits = "\n".join(f"{name} = 1000000" for name in LIMIT_NAMES)
+    house.write_config(f"[portal.limits]\n{limits}\n[mail]\nper_minute = 100000\n")
+    text = house.file.read_text()
+    house.file.write_text(text.replace("[dns]", f'[dns]\npriority = "{priority}"'))
+    product = Running(house.file)
+    try:
+        assert product.wait_for("ready")["priority"] == priority, "leave is missing: LimitRTPRIO"
+        imported = run_dnsbl(house.file, "import", str(served.feed), "--force")
+        assert imported.returncode == 0, imported.stderr
+        yield Portal(house, product, served, priority)
+    finally:
+        product.stop()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,21 +253,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures.about["visits"] = f"{chosen.visits_per_s:g} a second for {chosen.visit_seconds:g} s"
     with tempfile.TemporaryDirectory() as folder:
         tool = compiled("probe", Path(folder))
-        house = House(Path(folder), free_port(), free_port())
-        house.write_zone(ZONE_TEXT)
-        limits = "\n".join(f"{name} = 1000000" for name in LIMIT_NAMES)
-        house.write_config(f"[portal.limits]\n{limits}\n[mail]\nper_minute = 100000\n")
         served = questions.prepare(LIST, CACHE)
-        running = Running(house.file)
-        try:
-            running.wait_for("ready")
-            imported = run_dnsbl(house.file, "import", str(served.feed), "--force")
-            assert imported.returncode == 0, imported.stderr
-            portal = Portal(house, running, served)
-            presses(portal, figures, chosen.presses)
-            visits(portal, figures, tool, chosen.visits_per_s, chosen.visit_seconds)
-        finally:
-            running.stop()
+        for priority in PRIORITIES:
+            with running(Path(folder) / priority, served, priority) as portal:
+                if priority == "normal":
+                    presses(portal, figures, chosen.presses)
+                visits(portal, figures, tool, chosen.visits_per_s, chosen.visit_seconds)
     print(page(figures))
     if chosen.write:
         PAGE.write_text(page(figures))

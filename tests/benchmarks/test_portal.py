@@ -14,18 +14,21 @@ def test_the_page_has_the_99th_percentile_and_the_ratio_of_neighbours() -> None:
     figures = Figures({"date": "2026-11-28"})
     for number in range(1, 201):
         figures.add(portal.PRESSES, "dnsbl", number, ms=float(number))
-    for turn, slower in enumerate((1.0, 1.1, 1.2)):
-        figures.add(portal.VISITS, portal.IDLE, turn, median_us=50.0, p99_us=100.0)
-        figures.add(
-            portal.VISITS, portal.VISITED, turn, median_us=60.0, p99_us=100.0 * slower,
-            asked=2000, failed=turn, page_median_ms=3.0, page_p99_ms=9.0, page_cpu_ms=1.5,
-        )  # fmt: skip
+    for priority, factor in (("normal", 3.0), ("realtime", 1.0)):
+        for turn, slower in enumerate((1.0, 1.1, 1.2)):
+            figures.add(portal.VISITS, portal.idle(priority), turn, median_us=50.0, p99_us=100.0)
+            figures.add(
+                portal.VISITS, portal.visited(priority), turn,
+                median_us=60.0, p99_us=100.0 * slower * factor,
+                asked=2000, failed=turn, page_median_ms=3.0, page_p99_ms=9.0, page_cpu_ms=1.5,
+            )  # fmt: skip
 
     page = portal.page(figures)
 
     assert "| from the press to NXDOMAIN, 99th percentile | ≤ 50 ms | 198.0 ms |" in page
     assert "| 3 of 6,000 |" in page
     assert "| within noise | 1.10 × (1.00–1.20) |" in page
+    assert "|  | 3.30 × (3.00–3.60) |" in page
 
 
 async def test_visitors_count_what_failed() -> None:
