@@ -105,6 +105,7 @@ def _environment(config: Config, language: Language, look: Look) -> jinja2.Envir
         contact=contact_of(config, config.zones[0]),
         contact_of=functools.partial(contact_of, config),
         zones=config.zones,
+        names_served=any(zone.lists == "names" for zone in config.zones),
         zone_of=config.zone,
         shortfall=Shortfall.read,
         removed=removed,

@@ -9,6 +9,7 @@ from aiohttp import web
 from api.client_address import client_network
 from api.language import Sentence, SentenceError
 from api.negotiation import choose
+from api.portal import domain
 from api.portal.outlook import Outlook, Outlooks, hinted, of_visitor, only_asks
 from api.services import SERVICES, Services
 from dnsbl.config import Config, ZoneConfig
@@ -90,17 +91,20 @@ def parse_ip_field(text: str) -> Network:
     try:
         return parse_address(text)
     except NetworkError:
-        shown = text if len(text) <= _SHOWN_CHARS_MAX else f"{text[:_SHOWN_CHARS_MAX]}…"
         raise AddressError(
             Sentence(
                 "%(text)s is not an IP address; write one such as 192.0.2.1 or 2001:db8::1.",
-                text=shown,
+                text=_shortened(text),
             )
         ) from None
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS_MAX else f"{text[:_SHOWN_CHARS_MAX]}…"
+
+
 async def page(request: web.Request) -> web.Response:
-    """`GET /`, with `?ip=` prefilled and looked up.
+    """`GET /`, with `?ip=` prefilled and looked up; a domain name too, where names are listed.
 
     The form that only looks has a field of another name, so that one field of a page is `ip`.
     """
@@ -111,7 +115,16 @@ async def page(request: web.Request) -> web.Response:
     try:
         address = parse_ip_field(ip)
     except AddressError as error:
-        filled = Filled(ip, errors={"look_up": error.sentence})
+        sentence = error.sentence
+        if domain.are_served(services.config):
+            if (name := domain.parse_domain(ip)) is not None:
+                return await domain.page(request, name)
+            sentence = Sentence(
+                "%(text)s is neither an IP address nor a domain name; write one such as 192.0.2.1, "
+                "2001:db8::1 or spammer.example.",
+                text=_shortened(ip.strip()),
+            )
+        filled = Filled(ip, errors={"look_up": sentence})
         return form_page(services, request, filled, status=400)
     look = await services.truth.read(look_up, services.config, address, services.now())
     client = client_network(request, services.config.portal.trusted_proxies)

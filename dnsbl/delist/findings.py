@@ -1,4 +1,4 @@
-"""What lists an address now: per zone and category, by the one rule of `dnsbl.verdict`."""
+"""What lists an address or a name now, per zone and category, by the rule of `dnsbl.verdict`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.config import CategoryConfig, Config, Reputation, ZoneConfig
+from dnsbl.config import CategoryConfig, Config, Lists, Reputation, ZoneConfig
+from dnsbl.name import Name
 from dnsbl.network import IPV4, IPV6, Network
 from dnsbl.store import journal, listings
 from dnsbl.store.database import Database
@@ -60,12 +61,21 @@ def taken_off(address: Network, listed: Subject) -> Network:
 def zones_that(config: Config, reputation: Reputation) -> list[ZoneConfig]:
     """The zones of that reputation that have listings of addresses.
 
-    Those that only include others have none, and nobody asks here about names.
+    Those that only include others have none. Removals are about addresses; see `find_name`.
     """
+    return _zones(config, reputation, "addresses")
+
+
+def zones_of_names(config: Config, reputation: Reputation) -> list[ZoneConfig]:
+    """The zones of that reputation that have listings of domain names."""
+    return _zones(config, reputation, "names")
+
+
+def _zones(config: Config, reputation: Reputation, lists: Lists) -> list[ZoneConfig]:
     return [
         zone
         for zone in config.zones
-        if zone.reputation == reputation and zone.lists == "addresses" and zone.categories
+        if zone.reputation == reputation and zone.lists == lists and zone.categories
     ]
 
 
@@ -83,11 +93,19 @@ def find_good(database: Database, config: Config, address: Network, now: float) 
     return _find(database, zones_that(config, "good"), address, now)
 
 
-def _find(
-    database: Database, zones: Iterable[ZoneConfig], address: Network, now: float
+def find_name(
+    database: Database, config: Config, name: Name, reputation: Reputation, now: float
 ) -> list[Finding]:
-    covering = listings.covering(database, address)
-    excluded = covering_exclusions(database, address)
+    """What lists a name in the zones of that reputation, as `find` has it of an address."""
+    return _find(database, zones_of_names(config, reputation), name, now)
+
+
+def _find(
+    database: Database, zones: Iterable[ZoneConfig], subject: Subject, now: float
+) -> list[Finding]:
+    covering = listings.covering(database, subject)
+    excluded = covering_exclusions(database, subject)
+    said = subject.domain if isinstance(subject, Name) else subject.address_text
     found: list[Finding] = []
     for zone in zones:
         entries = [item.entry for item in covering if item.zone == zone.origin]
@@ -102,8 +120,9 @@ def _find(
                 if (item.zone, item.network, item.category)
                 == (zone.origin, entry.network, category.name)
             )
-            text = (listing.text or category.text).replace("$", address.address_text)
-            exact = entry.network == taken_off(address, listing.network)
+            text = (listing.text or category.text).replace("$", said)
+            meant = subject if isinstance(subject, Name) else taken_off(subject, listing.network)
+            exact = entry.network == meant
             found.append(Finding(zone, category, listing, text, exact))
     return found
 
@@ -116,13 +135,13 @@ def asks_operator(findings: Iterable[Finding]) -> bool:
     )
 
 
-def last_changes(database: Database, address: Network) -> dict[tuple[str, str, str], int | None]:
-    """When listings that cover the address were changed: by zone, network and category.
+def last_changes(database: Database, subject: Subject) -> dict[tuple[str, str, str], int | None]:
+    """When listings that cover an address or a name were changed: by zone, network and category.
 
     None where the last that happened to one was its listing.
     """
     changed: dict[tuple[str, str, str], int | None] = {}
-    for happening in journal.history(database, address, _HISTORY_ROWS):  # the newest first
+    for happening in journal.history(database, subject, _HISTORY_ROWS):  # the newest first
         if happening.kind == "listing":
             key = (happening.zone, happening.network, happening.category)
             changed.setdefault(key, happening.at if happening.op == "changed" else None)

@@ -107,7 +107,7 @@ async def test_the_policy_tells_of_every_kind(portal: Portal) -> None:
 
     assert "Answers with what bl.example lists." in text
     assert "A list of good senders" in text
-    assert "Lists domain names, which are not removed by a form." in text
+    assert "Lists domain names, which the operator removes, and no form" in text
     assert text.count("Removed on request") == 1
 
 
