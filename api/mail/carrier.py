@@ -56,6 +56,12 @@ class Carrier(Protocol):
     async def carry(self, envelope: Envelope) -> Outcome:
         """Hands a mail over; every way in which that can fail is an outcome."""
 
+    async def try_out(self, mail: Mail, sender: str) -> Outcome:
+        """How far a mail that is withheld would come: up to where its recipient is named.
+
+        It takes as long as that takes, and nobody hears of the recipient.
+        """
+
     def unsent_reply(self, mail: Mail) -> str:
         """What a status page is to show of a mail that a suppressed mailbox never gets.
 

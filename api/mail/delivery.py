@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import functools
+import math
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from api.mail.carrier import Accepted, Carrier, Deferred, Envelope, Outcome, Refused
-from api.mail.draft import Draft, draft, message_of, until
-from api.mail.schedule import Pace, next_attempt_at
+from api.mail.draft import Draft, draft, envelope_sender, message_of, until
+from api.mail.precedent import ATTEMPTS_MAX, presumed
+from api.mail.schedule import next_attempt_at
 from api.mail.trouble import Trouble
 from api.metrics import Metrics
 from api.pages import Pages
@@ -39,20 +41,20 @@ POLL_S: Final = 5.0  # for what another program queues; what this process queues
 PAUSE_AFTER_ERROR_S: Final = 1.0
 STOP_WITHIN_S: Final = 10.0  # what is not handed over by then is sent again after the next start
 
-# What a mail that is not to go takes before any other has shown how long that is, and at most:
-# whoever watches its status page learns nothing from its haste.
+# What a mail that is not to go takes before any other has shown how long that is: whoever watches
+# its status page learns nothing from its haste.
 WITHHELD_S: Final[dict[str, float]] = {"file": 0.0, "smtp": 0.5}
-WITHHELD_S_MAX: Final = 20.0
 
 ACTOR: Final = "mail"
 
 _LINK_STATES: Final = (*PENDING, State.COOLDOWN)  # in which a link still has something to open
 
 
-class _Withheld(enum.Enum):
-    """A mail that is not to go, and that must look like one that went."""
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A mail that is not to go, and that must look like one that did; its envelope's sender."""
 
-    WITHHELD = enum.auto()
+    sender: str
 
 
 async def _any_domain(_: str) -> bool:
@@ -82,11 +84,11 @@ class Delivery:
         self._metrics = metrics
         self._now = now
         self._can_get_mail = can_get_mail
-        self._pace = Pace(config.mail.per_minute)
-        self._usual_s = WITHHELD_S[config.mail.transport]
+        self._took_s: dict[type[Outcome], float] = {}  # the last of each that was real
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._in_flight: dict[int, asyncio.Task[None]] = {}
+        self._withheld: set[int] = set()  # of these, which are not to go
 
     def wake(self) -> None:
         """A mail may be due."""
@@ -125,10 +127,10 @@ class Delivery:
             return POLL_S  # the end of one wakes us
         now = int(self._now())
         due = await self._truth.read(outbox.due, now, 2 * CONCURRENT_MAX)
-        for mail in [mail for mail in due if mail.id not in self._in_flight][:free]:
-            if (wait_s := self._pace.wait_s(self._now())) > 0:
-                return min(wait_s, POLL_S)
-            self._pace.note(self._now())
+        waiting = [mail for mail in due if mail.id not in self._in_flight]
+        if waiting and (until_at := await self._truth.read(self._paced_until)) is not None:
+            return min(POLL_S, max(0.0, until_at - self._now()))
+        for mail in waiting[:free]:
             task = asyncio.create_task(self._deliver(mail), name=f"mail-{mail.id}")
             self._in_flight[mail.id] = task
             task.add_done_callback(functools.partial(self._ended, mail.id))
@@ -139,6 +141,7 @@ class Delivery:
 
     def _ended(self, mail_id: int, task: asyncio.Task[None]) -> None:
         del self._in_flight[mail_id]
+        self._withheld.discard(mail_id)
         if task.cancelled() or (error := task.exception()) is None:
             self._wake.set()
         else:  # it would do so again at once: not before the next poll
@@ -156,14 +159,15 @@ class Delivery:
             return
         if prepared is None:
             return
-        if isinstance(prepared, _Withheld):
-            await self._withhold(mail)
-            return
         began = time.monotonic()
-        outcome = _discreet(await self._carry(prepared), request.mailbox)
-        if isinstance(outcome, Accepted):
-            self._usual_s = min(time.monotonic() - began, WITHHELD_S_MAX)
-        self._report(mail, outcome)
+        if isinstance(prepared, Withheld):
+            outcome = await self._withhold(mail, request, prepared.sender)
+            await asyncio.sleep(max(0.0, began + self._usual_s(outcome) - time.monotonic()))
+            self._report_withheld(mail, outcome)
+        else:
+            outcome = _discreet(await self._carry(prepared), request.mailbox)
+            self._took_s[type(outcome)] = time.monotonic() - began
+            self._report(mail, outcome)
         while True:
             try:
                 await self._truth.write(self._settle, mail, request, outcome)
@@ -176,23 +180,31 @@ class Delivery:
             else:
                 return
 
-    async def _withhold(self, mail: Mail) -> None:
-        """Settles what is not to go as if it had gone, and no sooner."""
-        await asyncio.sleep(self._usual_s)
+    async def _withhold(self, mail: Mail, request: Request, sender: str) -> Outcome:
+        """What others meet just now: up to the recipient's name by a trial, then by precedent."""
+        self._withheld.add(mail.id)
         try:
-            await self._truth.write(self._settle_withheld, mail)
-        except StoreError as error:
-            structlog.get_logger().error("mail_delayed", mail_id=mail.id, error=str(error))
-            await asyncio.sleep(PAUSE_AFTER_ERROR_S)
+            tried = await self._carrier.try_out(mail, sender)
+        except Exception:  # noqa: BLE001  # a bug of ours: reported, and tried again as others are
+            structlog.get_logger().exception("mail_crashed", mail_id=mail.id)
+            return Deferred(Trouble.MISTAKE, operator_fault=True)
+        if not isinstance(tried, Accepted):
+            return _discreet(tried, request.mailbox)
+        # What is on its way at the same time knows best: a server may just have come back.
+        if others := [task for id_, task in self._in_flight.items() if id_ not in self._withheld]:
+            await asyncio.wait(others)
+        try:
+            attempts = await self._truth.read(outbox.last_attempts, mail, ATTEMPTS_MAX)
+        except StoreError:  # nor can it be settled for now
+            return tried
+        return presumed(attempts, request) or tried
 
-    def _settle_withheld(self, database: Database, mail: Mail) -> None:
-        now = int(self._now())
-        if outbox.get(database, mail.id) != mail:
-            return  # settled meanwhile
-        outbox.settle(database, mail.id, "sent", self._carrier.unsent_reply(mail), now=now)
-        _move(database, mail, State.MAIL_SENT, now, "")
-        self._metrics.mails.labels("suppressed").inc()
-        structlog.get_logger().info("mail_suppressed", mail_id=mail.id, request_id=mail.request_id)
+    def _usual_s(self, outcome: Outcome) -> float:
+        """How long a real mail took that ended so."""
+        return self._took_s.get(type(outcome), WITHHELD_S[self._config.mail.transport])
+
+    def _paced_until(self, database: Database) -> int | None:
+        return outbox.paced_until(database, self._config.mail.per_minute, int(self._now()))
 
     async def _carry(self, prepared: Draft) -> Outcome:
         mail = prepared.mail
@@ -204,10 +216,11 @@ class Delivery:
             structlog.get_logger().exception("mail_crashed", mail_id=mail.id)
             return Deferred(Trouble.MISTAKE, operator_fault=True)
 
-    def _prepare(self, database: Database, mail: Mail, goes: bool) -> Draft | _Withheld | None:  # noqa: FBT001
+    def _prepare(self, database: Database, mail: Mail, goes: bool) -> Draft | Withheld | None:  # noqa: FBT001
         """What the mail is composed of, its token kept; None where it is not to be sent now.
 
-        `goes`: whether mail can get to its domain.
+        `goes`: whether mail can get to its domain. The limit of mails a minute is
+        kept here, where the attempt is noted: a restart knows of it.
         """
         now = int(self._now())
         if outbox.get(database, mail.id) != mail or mail.state != "queued":
@@ -218,8 +231,12 @@ class Delivery:
             outbox.cancel(database, request.id, now, kind=mail.kind)
             self._metrics.mails.labels("cancelled").inc()
             return None
+        if self._paced_until(database) is not None:
+            return None
         if not goes or suppressions.is_suppressed(database, mailbox_hash(request.mailbox_key)):
-            return _Withheld.WITHHELD
+            outbox.note_attempt(database, mail.id, None)
+            return Withheld(envelope_sender(database, self._config, mail))
+        outbox.note_attempt(database, mail.id, math.ceil(self._now()))
         return draft(database, self._config, mail, request, now)
 
     def _settle(self, database: Database, mail: Mail, request: Request, outcome: Outcome) -> None:
@@ -243,6 +260,12 @@ class Delivery:
             case Refused(reply):
                 if outbox.settle(database, mail.id, "failed", reply, now=now):
                     _move(database, mail, State.MAIL_FAILED, now, reply)
+
+    def _report_withheld(self, mail: Mail, outcome: Outcome) -> None:
+        self._metrics.mails.labels("suppressed").inc()
+        structlog.get_logger().info(
+            "mail_suppressed", mail_id=mail.id, request_id=mail.request_id, reply=outcome.reply
+        )
 
     def _report(self, mail: Mail, outcome: Outcome) -> None:
         log = structlog.get_logger().bind(

@@ -54,7 +54,7 @@ def draft(database: Database, config: Config, mail: Mail, request: Request, now:
         request=request,
         findings=find(database, config, parse_address(request.address), now),
         items=request_items.of_request(database, request.id),
-        sender=_sender(database, config, mail),
+        sender=envelope_sender(database, config, mail),
         until=until(mail, request),
         token=token if asks else "",
     )
@@ -76,7 +76,7 @@ def message_of(draft: Draft, config: Config, pages: Pages, now: int) -> bytes:
             return compose_decision(config, pages, draft.mail, draft.request, draft.items, now)
 
 
-def _sender(database: Database, config: Config, mail: Mail) -> str:
+def envelope_sender(database: Database, config: Config, mail: Mail) -> str:
     """The envelope's sender: the mail's own bounce address, where bounces are read."""
     if not config.mail.bounces:
         return config.mail.sender

@@ -32,6 +32,16 @@ class FileCarrier:
             return Deferred(Trouble.UNWRITTEN, operator_fault=True, detail=detail)
         return Accepted(self.unsent_reply(envelope.mail), path)
 
+    async def try_out(self, mail: Mail, sender: str) -> Outcome:  # noqa: ARG002  # no matter here
+        """Writes a file of that name, without anything in it, and takes it away."""
+        path = self._folder / _name(mail)
+        try:
+            await asyncio.to_thread(_write_and_delete, path.with_suffix(".trial"))
+        except OSError as error:
+            detail = f"{path}: {error.strerror}"
+            return Deferred(Trouble.UNWRITTEN, operator_fault=True, detail=detail)
+        return Accepted(self.unsent_reply(mail))
+
     def unsent_reply(self, mail: Mail) -> str:
         """Where the file stands, or would, relative to the data directory."""
         return f"{self._folder.name}/{_name(mail)}"
@@ -51,3 +61,8 @@ def _write(path: Path, message: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     unfinished.replace(path)
+
+
+def _write_and_delete(path: Path) -> None:
+    _write(path, b"")
+    path.unlink()

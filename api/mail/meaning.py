@@ -139,7 +139,7 @@ def _transient(reply: str) -> Sentence:
         return _OWN_FAULT
     if _GREYLISTED.search(reply):
         return _GREYLIST
-    subject, detail = _subject_and_detail(reply)
+    subject, detail = subject_and_detail(reply)
     exact = _TRANSIENT.get((subject, detail))
     return exact or _TRANSIENT.get((subject, None), _LATER)
 
@@ -151,12 +151,12 @@ def _permanent(reply: str) -> tuple[Sentence, Sentence]:
         return _UNKNOWN, _AGAIN
     if reply.startswith("4"):  # tried as long as the request lived, or as another server would
         return _LATE, _ANOTHER
-    subject, detail = _subject_and_detail(reply)
+    subject, detail = subject_and_detail(reply)
     exact = _PERMANENT.get((subject, detail))
     return exact or _PERMANENT.get((subject, None), (_REFUSED, _ANOTHER))
 
 
-def _subject_and_detail(reply: str) -> tuple[int, int]:
+def subject_and_detail(reply: str) -> tuple[int, int]:
     """RFC 3463's, or what stands for them; (0, 0) where nothing is known."""
     codes = _CODES.match(reply)
     if codes is None or not codes[0]:

@@ -1,11 +1,8 @@
-"""When a deferred mail is tried again, and how many mails leave in a minute."""
+"""When a deferred mail is tried again."""
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
-
-MINUTE_S: Final = 60
 
 # RFC 5321 §4.5.4.1 asks queues to retry slowly; a person who waits for this mail asks for a quick
 # first try, which greylisting lets in after a few minutes.
@@ -20,20 +17,3 @@ def next_attempt_at(attempts: int, now: int) -> int:
     """When to try again after so many failed attempts (one or more)."""
     assert attempts >= 1
     return now + RETRY_AFTER_S[min(attempts, len(RETRY_AFTER_S)) - 1]
-
-
-class Pace:
-    """At most so many mails in any minute."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._sent_at: deque[float] = deque(maxlen=per_minute)
-
-    def wait_s(self, now: float) -> float:
-        """How long the next mail has to wait, in seconds."""
-        if len(self._sent_at) < (self._sent_at.maxlen or 0):
-            return 0.0
-        return max(0.0, self._sent_at[0] + MINUTE_S - now)
-
-    def note(self, now: float) -> None:
-        """A mail leaves."""
-        self._sent_at.append(now)

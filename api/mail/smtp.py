@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,6 +35,26 @@ class SmtpCarrier:
 
     async def carry(self, envelope: Envelope) -> Outcome:
         """One dialogue, from connection to QUIT."""
+
+        async def hand_over(client: aiosmtplib.SMTP) -> str:
+            _, reply = await client.sendmail(
+                envelope.sender, [envelope.recipient], envelope.message
+            )
+            return f"250 {reply}"
+
+        return await self._converse(hand_over)
+
+    async def try_out(self, mail: Mail, sender: str) -> Outcome:
+        """A dialogue that ends after the sender was named."""
+
+        async def name_sender(client: aiosmtplib.SMTP) -> str:
+            await client.mail(sender)
+            return self.unsent_reply(mail)
+
+        return await self._converse(name_sender)
+
+    async def _converse(self, say: Callable[[aiosmtplib.SMTP], Awaitable[str]]) -> Outcome:
+        """Connects, logs in, says something, whose reply it is, and says goodbye."""
         try:
             password = await asyncio.to_thread(_password, self._smtp.password_file)
         except (OSError, ValueError) as error:
@@ -56,16 +77,14 @@ class SmtpCarrier:
         try:
             async with asyncio.timeout(DIALOGUE_STEPS_MAX * self._smtp.timeout_s):
                 await client.connect()
-                _, reply = await client.sendmail(
-                    envelope.sender, [envelope.recipient], envelope.message
-                )
+                reply = await say(client)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             return _outcome(error)
         else:
             # RFC 5321 §4.1.1.10: the mail is theirs since the reply to its end, whatever QUIT does
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
                 await client.quit()
-            return Accepted(f"250 {reply}")
+            return Accepted(reply)
         finally:
             client.close()
 

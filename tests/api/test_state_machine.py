@@ -53,7 +53,7 @@ from dnsbl.delist.policy import policy
 from dnsbl.delist.ruling import Ruling, SettledError
 from dnsbl.delivery_status import Action, Report
 from dnsbl.network import parse, parse_address
-from dnsbl.store import bounces, listings, news, outbox, requests
+from dnsbl.store import bounces, listings, news, outbox, relapse, requests
 from dnsbl.store.database import Database, open_writer
 from dnsbl.store.listings import Listing
 from dnsbl.store.outbox import Mail
@@ -88,6 +88,7 @@ NETWORKS: Final = (*ADDRESSES, "203.0.113.0/24", "2001:db8:7::/64", "2001:db8::/
 MAILBOXES: Final = ("postmaster@sender.example", "abuse@sender.example")
 HOOK: Final = "hook:judge"
 MANY: Final = 1_000_000
+BATCH_ROWS: Final = 3  # of the journal, so that the watch is often in the midst of a row
 
 # What the hook says of each category: more often yes than anything else.
 SAYS: Final = st.lists(
@@ -373,6 +374,7 @@ class Requests(RuleBasedStateMachine):
         standing = petition.standing(thought.token, thought.now)
         found = find(self.database, self.config, parse_address(petition.address), thought.now)
         before = {(each.zone.origin, each.category.name) for each in found}
+        ended = self._ended()
         with self.database.transaction():
             pressed = delisting.confirm(
                 self.database, self.config, token_hash(thought.token), thought.cases,
@@ -384,6 +386,7 @@ class Requests(RuleBasedStateMachine):
         if pressed.undecided:
             return
         assert before <= thought.decisions.keys()
+        self._relist(ended, by=petition)
         petition.use_links()
         if petition.state is not State.COOLDOWN:
             petition.move(State.CONFIRMED)
@@ -440,7 +443,10 @@ class Requests(RuleBasedStateMachine):
             elif prepared is not None:
                 assert petition.mailbox in self.suppressed
                 with self.database.transaction():
-                    self.delivery._settle_withheld(self.database, mail)  # noqa: SLF001
+                    request = requests.get(self.database, mail.request_id)
+                    assert request is not None
+                    outcome = Accepted("250 suppressed")  # as others at this time
+                    self.delivery._settle(self.database, mail, request, outcome)  # noqa: SLF001
                 if mail.kind == "confirm_mail" and petition.state is State.MAIL_QUEUED:
                     petition.move(State.MAIL_SENT)
         return taken
@@ -501,7 +507,7 @@ class Requests(RuleBasedStateMachine):
         meant = {ItemOutcome.REVIEW} | ({ItemOutcome.COOLDOWN} if made.waiting_too else set())
         asked = {key for key, (outcome, _, _) in petition.items.items() if outcome in meant}
         is_open = petition.state in (State.REVIEW, State.COOLDOWN) and bool(asked)
-        before = self._keys(petition.address)
+        before, ended = self._keys(petition.address), self._ended()
         try:
             with self.database.transaction():
                 ruling.rule(
@@ -512,6 +518,7 @@ class Requests(RuleBasedStateMachine):
             assert not is_open
             return
         assert is_open
+        self._relist(ended, by=petition)
         decisions = dict.fromkeys(asked, made.decision)
         self._note(petition, decisions, before, self._keys(petition.address), self.now)
 
@@ -554,24 +561,30 @@ class Requests(RuleBasedStateMachine):
         self._watch()
 
     def _watch(self) -> None:
-        """A listing that is back makes a relapse of a request that had come to its end."""
-        batch = news.look(self.database, MANY, self.now)
-        if batch is None:
-            return
-        before = self._relisted()
-        with self.database.transaction():
-            news.take(self.database, batch, lambda *_: True, self.now)
-        for request_id in {self._relisted()[each] for each in self._relisted().keys() - before}:
-            petition = self.known[request_id]
-            if petition.state is State.DELISTED:
-                petition.move(State.RELISTED)
+        """Whatever is listed again ends a delisting and relists its request; none that is stays open."""
+        ended = self._ended()
+        while (batch := news.look(self.database, BATCH_ROWS, self.now)) is not None:
+            with self.database.transaction():
+                news.take(self.database, batch, lambda *_: True, self.now)
+        self._relist(ended)
+        for row in self.database.rows("SELECT zone, network, category FROM delistings"):
+            assert not relapse.is_over(self.database, tuple(row), self.now)
 
-    def _relisted(self) -> dict[int, int]:
-        """The requests of delistings whose listing is back."""
+    def _ended(self) -> dict[int, int]:
+        """The requests of delistings that are over: relapsed, or lapsed."""
         rows = self.database.rows(
-            "SELECT id, request_id FROM delistings WHERE relisted_at IS NOT NULL"
+            "SELECT id, request_id FROM delistings "
+            "WHERE relisted_at IS NOT NULL OR lapsed_at IS NOT NULL"
         )
         return {row["id"]: row["request_id"] for row in rows}
+
+    def _relist(self, before: dict[int, int], by: Petition | None = None) -> None:
+        """Those that ended meanwhile relist their requests; one that is decided about goes on."""
+        ended = self._ended()
+        for request_id in {ended[each] for each in ended.keys() - before}:
+            petition = self.known[request_id]
+            if petition.state is State.DELISTED and petition is not by:
+                petition.move(State.RELISTED)
 
     # What always holds
 

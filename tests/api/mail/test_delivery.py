@@ -197,6 +197,31 @@ async def test_no_more_mails_leave_in_a_minute_than_configured(
         await asyncio.to_thread(mailbox.wait_for, "me@d2.example")
 
 
+async def test_a_restart_lets_no_more_mails_leave_in_a_minute(
+    house: House, clock: Clock, mailbox: Mailbox, configure: Configure, smtp_port: int
+) -> None:
+    """The limit is kept in the database: two before a restart, and none in its first seconds."""
+    configure(smtp_port, mail="per_minute = 2")
+    mailbox.reply = lambda to: "451 later" if "d0" in to else "250 ok"  # each attempt counts
+    async with Portal(house, clock) as portal:
+        for number in range(4):
+            await portal.add(f"203.0.113.{number}")
+            await portal.ask(f"203.0.113.{number}", f"me@d{number}.example")
+        for number in range(2):
+            await asyncio.to_thread(mailbox.wait_for, f"me@d{number}.example")
+    async with Portal(house, clock) as portal:
+        clock.at += 59
+        for _ in range(20):  # each turn would have sent one
+            portal.sidecar.delivery.wake()
+            await portal.sidecar.truth.read(outbox.next_due_at)
+        assert [to for to, _ in mailbox.mails] == ["me@d0.example", "me@d1.example"]
+        portal.turn_to(clock.at + 1)
+        for number in (2, 3):
+            await asyncio.to_thread(mailbox.wait_for, f"me@d{number}.example")
+
+    assert len(mailbox.mails) == 4
+
+
 async def test_a_cancelled_request_sends_nothing_more(
     house: House, clock: Clock, mailbox: Mailbox
 ) -> None:

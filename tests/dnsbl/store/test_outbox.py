@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from dnsbl.store import outbox, requests
+from dnsbl.store import audit, outbox, requests
+from dnsbl.store.audit import Act
 from dnsbl.store.database import Database, InvalidRowError
-from dnsbl.store.outbox import Mail, MailState
+from dnsbl.store.outbox import Attempt, Mail, MailState
 from dnsbl.store.requests import NewRequest
 
 NOW = 1_000_000
@@ -149,6 +150,60 @@ def test_an_expiry_leaves_the_news_of_a_decision(
     assert [(one.kind, one.state) for one in outbox.all_of_request(database, mail.request_id)] == [
         ("decision_mail", "queued"), ("confirm_mail", "failed"),
     ]  # fmt: skip
+
+
+def test_mails_of_a_minute_are_counted(database: Database, queue: Callable[[int], Mail]) -> None:
+    """So many may leave in any minute; the next one when the first of them is a minute old."""
+    assert outbox.paced_until(database, 1, NOW) is None
+    for at in (NOW - 30, NOW - 10, NOW):
+        outbox.note_attempt(database, queue(at).id, at)
+
+    found = [outbox.paced_until(database, per_minute, NOW) for per_minute in (1, 2, 3, 4)]
+    assert found == [NOW + 60, NOW + 50, NOW + 30, None]
+    assert outbox.paced_until(database, 3, NOW + 29) == NOW + 30
+    assert outbox.paced_until(database, 3, NOW + 30) is None
+    assert outbox.paced_until(database, 1, NOW - 9000) is None  # the clock was set back
+
+
+def test_the_last_attempts_are_told(database: Database, queue: Callable[[int], Mail]) -> None:
+    """As each ended when it was made: not what became of the mail later, nor what was withheld."""
+    mails = [queue(NOW + number) for number in range(9)]
+    sent, deferred, refused, bounced, cancelled, withheld, under_way, news, own = mails
+    for number, mail in enumerate(mails):
+        outbox.note_attempt(database, mail.id, None if mail is withheld else NOW + number)
+    outbox.settle(database, deferred.id, "queued", "450 d", now=NOW, next_attempt_at=NOW + 60)
+    outbox.settle(database, cancelled.id, "queued", "450 c", now=NOW, next_attempt_at=NOW + 60)
+    outbox.cancel(database, cancelled.request_id, NOW)
+    for mail in (sent, bounced, withheld, own, news):
+        outbox.settle(database, mail.id, "sent", "250 ok", now=NOW)
+    outbox.settle(database, refused.id, "failed", "554 r", now=NOW)
+    database.change("UPDATE outbox SET state = 'failed', reply = 'b' WHERE id = ?", bounced.id)
+    database.change("UPDATE outbox SET kind = 'decision_mail' WHERE id = ?", news.id)
+    audit.record(
+        database,
+        [Act(NOW, "mail", "request.mail_failed", request_id=refused.request_id),
+         Act(NOW, "bounce", "mail.bounced", request_id=bounced.request_id),
+         Act(NOW, "bounce", "request.mail_failed", request_id=bounced.request_id)],
+    )  # fmt: skip
+
+    found = outbox.last_attempts(database, own, 50)
+    assert found == [
+        Attempt("sent", "b", "a@b", "b"), Attempt("failed", "554 r", "a@b", "b"),
+        Attempt("queued", "450 d", "a@b", "b"), Attempt("sent", "250 ok", "a@b", "b"),
+    ]  # fmt: skip
+    assert outbox.last_attempts(database, own, 3) == []  # of these, none is of use
+    assert under_way.attempts == 0
+
+
+def test_attempts_are_found_by_index(database: Database) -> None:
+    """Each mail asks for them: what is long ago costs nothing."""
+    plan: list[str] = []
+    database.connection.set_trace_callback(plan.append)
+    outbox.paced_until(database, 60, NOW)
+    database.connection.set_trace_callback(None)
+    (step,) = [row["detail"] for row in database.rows(f"EXPLAIN QUERY PLAN {plan[0]}")]
+
+    assert step.startswith("SEARCH outbox USING COVERING INDEX outbox_by_attempt (attempted_at>?")
 
 
 def test_a_mail_belongs_to_a_request(database: Database, queue: Callable[[int], Mail]) -> None:
