@@ -8,6 +8,7 @@ import a second index.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Collection, Iterator
 from typing import Literal
@@ -41,9 +42,10 @@ def covering_rows(
     )
 
 
-def covering_texts(subject: Subject) -> list[str]:
+@functools.lru_cache(maxsize=16)  # a page asks for those of one address five times over
+def covering_texts(subject: Subject) -> tuple[str, ...]:
     """The column `network` of whatever can cover it: 254 texts at most."""
-    return [str(each) for each in subject.covering()]
+    return tuple(str(each) for each in subject.covering())
 
 
 def faults(

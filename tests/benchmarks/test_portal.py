@@ -14,7 +14,7 @@ def test_the_page_has_the_99th_percentile_and_the_ratio_of_neighbours() -> None:
     figures = Figures({"date": "2026-11-28"})
     for number in range(1, 201):
         figures.add(portal.PRESSES, "dnsbl", number, ms=float(number))
-    for priority, factor in (("normal", 3.0), ("realtime", 1.0)):
+    for priority, factor in zip(portal.PRIORITIES, (3.0, 1.0), strict=True):
         for turn, slower in enumerate((1.0, 1.1, 1.2)):
             figures.add(portal.VISITS, portal.idle(priority), turn, median_us=50.0, p99_us=100.0)
             figures.add(
