@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from typing import Final
 
 import structlog
@@ -16,22 +14,16 @@ from api.operator.login import LOGOUT_PURPOSE
 from api.operator.session import Session
 from api.services import SERVICES
 from dnsbl.config import Config
-from dnsbl.delist import dossier, ruling
-from dnsbl.delist.case import Matter
+from dnsbl.delist import dossier, ruling, sight
 from dnsbl.delist.conclusion import Concluded
 from dnsbl.delist.dossier import Dossier
 from dnsbl.delist.ruling import REASON_CHARS_MAX, NoRequestError, Ruling, SettledError
-from dnsbl.store import requests
+from dnsbl.delist.sight import UnseenError
 from dnsbl.store.database import Database
 from dnsbl.store.requests import TransitionError
 
 DONE: Final = ("approved", "refused")  # what `?done=` may say
 _SHOWN_CHARS_MAX: Final = 2 * REASON_CHARS_MAX  # of a reason that is shown again
-_MARK_CHARS: Final = 16
-
-
-class _UnseenError(Exception):
-    """Something lists the address that the operator's page did not show, or showed otherwise."""
 
 
 @operators_only
@@ -71,12 +63,12 @@ async def _decide(request: web.Request, session: Session, *, approves: bool) -> 
     decided = Ruling(approves, reason, waiting_too=fields.get("waiting_too") == "1")
     try:
         concluded = await services.truth.write(
-            _rule, services.config, request_id, set(fields.get("seen", "").split()), decided,
+            _rule, services.config, request_id, sight.read_mark(fields.get("seen", "")), decided,
             actor=session.actor, now=int(services.now()),
         )  # fmt: skip
     except NoRequestError:
         raise web.HTTPNotFound from None
-    except (SettledError, TransitionError, _UnseenError):
+    except (SettledError, TransitionError, UnseenError):
         # Another operator was first, or something else happened: the page says how it stands.
         return await _page(request, session, error=_SETTLED, typed=typed, status=409)
     services.mail_queued()
@@ -96,16 +88,9 @@ def _rule(
     database: Database, config: Config, request_id: int, seen: set[str], decided: Ruling,
     *, actor: str, now: int,
 ) -> Concluded:  # fmt: skip
-    """Rules about what the operator's page showed, in one transaction; else raises _UnseenError."""
-    request = requests.get(database, request_id)
-    if request is not None and not _marks(dossier.matters(database, config, request, now)) <= seen:
-        raise _UnseenError
+    """Rules about what the operator's page showed, in one transaction; else raises UnseenError."""
+    sight.check_seen(database, config, request_id, seen, now)
     return ruling.rule(database, config, request_id, decided, actor=actor, now=now)
-
-
-def _marks(matters: Iterable[Matter]) -> set[str]:
-    """What a form carries back, so that nobody rules about a listing that became another one."""
-    return {hashlib.sha256(repr(matter).encode()).hexdigest()[:_MARK_CHARS] for matter in matters}
 
 
 _SETTLED: Final = Sentence(
@@ -137,7 +122,7 @@ async def _page(
             "error": error,
             "typed": typed or {},
             "reason_chars_max": REASON_CHARS_MAX,
-            "seen": " ".join(sorted(_marks(found.matters))),
+            "seen": sight.mark(found.matters),
             "form_token": services.form_tokens.mint(_purpose(request_id), holder),
             "logout_token": services.form_tokens.mint(LOGOUT_PURPOSE, holder),
         },

@@ -7,6 +7,7 @@ from typing import Final
 
 from dnsbl.cli import report
 from dnsbl.cli.entry import EXCLUSION_HEADERS, exclusion_json, exclusion_row, listing_json
+from dnsbl.delist import sight
 from dnsbl.delist.dossier import Dossier
 from dnsbl.delist.findings import Finding
 from dnsbl.store.audit import Act
@@ -14,7 +15,7 @@ from dnsbl.store.delistings import Delisting
 from dnsbl.store.history import Event
 from dnsbl.store.outbox import Mail
 from dnsbl.store.request_items import Item
-from dnsbl.store.requests import Request, masked
+from dnsbl.store.requests import FORGOTTEN, Request, masked
 
 LIST_HEADERS: Final = ("id", "address", "state", "since", "asked at", "mailbox", "about")
 
@@ -73,6 +74,7 @@ def as_json(found: Dossier, *, unmasked: bool) -> dict[str, object]:
     """The request, and all that is known besides."""
     return request_json(found.request, found.items, unmasked=unmasked) | {
         "client": found.request.client,
+        "mark": sight.mark(found.matters) if found.is_open else None,
         "listings": [
             listing_json(finding.listing)
             | {"delist": finding.category.delist, "exact": finding.exact, "shown": finding.text}
@@ -147,11 +149,12 @@ def as_text(found: Dossier, *, unmasked: bool) -> str:
                 ("state", f"{request.state} since {report.moment(request.state_at)}"),
                 ("note", request.note),
                 ("mailbox", _mailbox(request, unmasked=unmasked)),
-                ("asked from", request.client),
+                ("asked from", request.client or FORGOTTEN),
                 ("language", request.language),
                 ("asked at", report.moment(request.created_at)),
                 ("confirmed at", _optional(request.confirmed_at)),
                 ("waits until", _optional(request.until)),
+                ("mark", sight.mark(found.matters) if found.is_open else ""),
             )
             if value
         )

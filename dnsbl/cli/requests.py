@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,13 @@ import click
 from dnsbl.cli import options, report
 from dnsbl.cli.petition import LIST_HEADERS, as_json, as_text, request_json, row
 from dnsbl.cli.verb import Verb
-from dnsbl.config import load
-from dnsbl.delist import dossier, ruling
+from dnsbl.config import Config, load
+from dnsbl.delist import dossier, ruling, sight
 from dnsbl.delist.conclusion import Concluded
 from dnsbl.delist.ruling import REASON_CHARS_MAX, NoRequestError, Ruling
 from dnsbl.store import request_items
 from dnsbl.store import requests as store
+from dnsbl.store.database import Database
 from dnsbl.store.request_states import DECIDABLE, State
 from dnsbl.store.requests import masked
 
@@ -27,6 +29,13 @@ _all_option = click.option(
     "--all", "waiting_too", is_flag=True,
     help="Also about listings that only have to wait for a time.",
 )  # fmt: skip
+_seen_option = click.option(
+    "--seen", metavar="MARK",
+    help="Only if what lists the address is still what `show` printed with that mark.",
+)  # fmt: skip
+_force_option = click.option(
+    "--force", is_flag=True, help="Also where a listing changed after the request came to review."
+)
 _mailbox_option = click.option(
     "--mailbox", "unmasked", is_flag=True, help="Show mailboxes whole: a…@b.example without it."
 )
@@ -97,6 +106,7 @@ def show(
 
     What lists the address, with the evidence; what was decided, and by which
     rule; how its mails fared; what happened to it, and to the address before.
+    The mark is for --seen of approve and refuse: they decide only about this.
     """
     config = load(config_file)
     now = int(time.time())
@@ -114,12 +124,17 @@ def show(
     "approve",
     short_help="Take off what a request in review asks for.",
     cls=Verb,
-    examples=("dnsbl requests approve 17", "dnsbl requests approve 17 --reason 'Thank you.'"),
+    examples=(
+        "dnsbl requests approve 17",
+        "dnsbl requests approve 17 --seen 9f86d081884c7d65 --reason 'Thank you.'",
+    ),
 )
 @_request_id
 @click.option("--reason", type=options.Prose(REASON_CHARS_MAX), default="", metavar="TEXT",
               help=f"For the sender, at most {REASON_CHARS_MAX} characters.")  # fmt: skip
 @_all_option
+@_seen_option
+@_force_option
 @options.wait_option
 @options.config_option
 @options.output_option
@@ -127,6 +142,8 @@ def approve(
     request_id: int,
     reason: str,
     waiting_too: bool,  # noqa: FBT001  # click's way
+    seen: str | None,
+    force: bool,  # noqa: FBT001  # the same
     wait_s: int,
     config_file: Path,
     output: report.Output,
@@ -140,6 +157,7 @@ def approve(
         config_file,
         request_id,
         Ruling(approves=True, reason=reason.strip(), waiting_too=waiting_too),
+        _Sight(seen, force),
         wait_s,
         output,
     )
@@ -155,6 +173,8 @@ def approve(
 @click.option("--reason", type=options.Prose(REASON_CHARS_MAX), required=True, metavar="TEXT",
               help=f"For the sender, at most {REASON_CHARS_MAX} characters.")  # fmt: skip
 @_all_option
+@_seen_option
+@_force_option
 @options.wait_option
 @options.config_option
 @options.output_option
@@ -162,6 +182,8 @@ def refuse(
     request_id: int,
     reason: str,
     waiting_too: bool,  # noqa: FBT001  # click's way
+    seen: str | None,
+    force: bool,  # noqa: FBT001  # the same
     wait_s: int,
     config_file: Path,
     output: report.Output,
@@ -173,17 +195,39 @@ def refuse(
         config_file,
         request_id,
         Ruling(approves=False, reason=reason.strip(), waiting_too=waiting_too),
+        _Sight(seen, force),
         wait_s,
         output,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What the operator saw, by the mark of `show`; `force`: rules whatever there is now."""
+
+    mark: str | None
+    force: bool
+
+    def check(self, database: Database, config: Config, request_id: int, now: int) -> None:
+        """Raises UnseenError."""
+        if self.force:
+            return
+        if self.mark is None:
+            sight.check_unchanged(database, config, request_id, now)
+        else:
+            sight.check_seen(database, config, request_id, sight.read_mark(self.mark), now)
+
+
 def _decide(
-    config_file: Path, request_id: int, ruled: Ruling, wait_s: int, output: report.Output
-) -> None:
+    config_file: Path, request_id: int, ruled: Ruling, seen: _Sight, wait_s: int,
+    output: report.Output,
+) -> None:  # fmt: skip
+    if seen.force and seen.mark is not None:
+        raise click.UsageError("--force goes without --seen")
     config = load(config_file)
     now = int(time.time())
     with options.writer(config, wait_s) as database, database.transaction():
+        seen.check(database, config, request_id, now)
         concluded = ruling.rule(database, config, request_id, ruled, actor=options.actor(), now=now)
     if output == "json":
         report.print_json(request_json(concluded.request, concluded.items, unmasked=False))

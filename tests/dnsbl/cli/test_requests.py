@@ -273,3 +273,82 @@ def _conclude(database: Database, config: Config, request_id: int) -> None:
             database, config, request_id, {(ZONE, "policy"): ASK_AN_OPERATOR},
             actor="portal", now=NOW,
         )  # fmt: skip
+
+
+def relist(database: Database, category: str, *, after_s: int) -> None:
+    """Newer evidence of a listing, as `dnsbl add` would note it."""
+    at = NOW + after_s
+    audit.record(
+        database,
+        [Act(at, "cli:anna", "listing.changed", ZONE, f"{ADDRESS}/32", category, note="trap 9")],
+    )
+
+
+@pytest.mark.parametrize("verb", ["approve", "refuse"])
+def test_nobody_rules_by_a_mark_about_what_was_not_shown(
+    run: Run, run_json: Run, database: Database, config: Config, verb: str
+) -> None:
+    """A listing that became another one, by newer evidence, is shown first; then it is decided."""
+    request_id = str(petitions.in_review(database, config, now=NOW - 60))
+    old = run_json("requests", "show", request_id)["mark"]
+    relist(database, "policy", after_s=-30)
+    decide = ("requests", verb, request_id, "--reason", "Seen.")
+    late = run(*decide, "--seen", old)
+    state = run_json("requests", "show", request_id)["state"]
+    new = run_json("requests", "show", request_id)["mark"]
+    done = run(*decide, "--seen", new)
+
+    assert late.exit_code == 1
+    assert (
+        f"is not what was shown with that mark; `dnsbl requests show {request_id}`" in late.stderr
+    )
+    assert state == "review"
+    assert new != old
+    assert f"mark         {new}" not in run("requests", "show", request_id).stdout
+    assert done.exit_code == 0
+    assert run_json("requests", "show", request_id)["mark"] is None
+
+
+def test_a_listing_that_changed_since_the_review_is_looked_at_first(
+    run: Run, database: Database, config: Config
+) -> None:
+    """Without a mark; --force rules all the same, and what changed before was seen."""
+    first = str(petitions.in_review(database, config, now=NOW - 60))
+    relist(database, "policy", after_s=-30)
+    late = run("requests", "approve", first)
+    both = run("requests", "approve", first, "--force", "--seen", "x")
+    forced = run("requests", "approve", first, "--force")
+    second = str(petitions.in_review(database, config, now=NOW))
+    unchanged = run("requests", "approve", second)
+
+    assert late.exit_code == 1
+    assert f"{ZONE}/policy changed after request {first} came to review" in late.stderr
+    assert "--seen MARK" in late.stderr
+    assert both.exit_code == 2
+    assert forced.exit_code == unchanged.exit_code == 0
+
+
+def test_a_listing_that_came_since_the_review_is_looked_at_first(
+    run: Run, database: Database, config: Config
+) -> None:
+    """In another category, about which the request never was."""
+    request_id = str(petitions.in_review(database, config, now=NOW - 60))
+    petitions.add(database, ADDRESS, "spam", now=NOW + 86_400 - 30)  # listed 30 seconds ago
+    late = run("requests", "approve", request_id)
+
+    assert late.exit_code == 1
+    assert f"{ZONE}/spam changed after" in late.stderr
+
+
+def test_an_address_that_nothing_lists_has_a_mark_too(
+    run: Run, run_json: Run, database: Database, config: Config
+) -> None:
+    """It may be told so; a listing that comes back is another matter."""
+    request_id = str(petitions.in_review(database, config, now=NOW - 60))
+    mark = run_json("requests", "show", request_id)["mark"]
+    assert f"mark         {mark}" in run("requests", "show", request_id).stdout
+    listings.remove(database, ZONE, parse(ADDRESS), "policy")
+    gone = run_json("requests", "show", request_id)["mark"]
+
+    assert gone == "nothing"
+    assert run("requests", "approve", request_id, "--seen", gone).exit_code == 0
