@@ -28,5 +28,5 @@ def test_the_pictures_weigh_little() -> None:
 
 
 def test_the_docs_show_every_page() -> None:
-    """docs/portal.md has a line for each, as `python -m gallery` prints it."""
-    assert table() in (DOCS / "portal.md").read_text()
+    """docs/gallery.md has a line for each, as `python -m gallery` prints it."""
+    assert table() in (DOCS / "gallery.md").read_text()

@@ -128,7 +128,7 @@ def reported(error: Exception) -> int:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE",
-              help="As after the command; where both are given, that one counts.")  # fmt: skip
+              help="The configuration file; one given after the command counts more.")  # fmt: skip
 @click.version_option(package_name="dnsbl", message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context, config_file: Path | None) -> None:

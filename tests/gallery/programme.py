@@ -63,7 +63,7 @@ def pictures() -> list[Picture]:
 
 
 def table() -> str:
-    """What docs/portal.md has of them: a picture of each page, a line, and the way to others."""
+    """What docs/gallery.md has of them: a picture of each page, a line, and the way to others."""
     rows = ["| page | what it shows |", "|---|---|"]
     for scene in ALL:
         first, *others = [picture for picture in pictures() if picture.scene is scene]
