@@ -22,7 +22,7 @@ from dnsbl.config import Config, ZoneConfig
 from dnsbl.delist.conclusion import GONE
 from dnsbl.delist.policy import Shortfall
 from dnsbl.store.request_items import Item, ItemOutcome
-from dnsbl.store.requests import masked
+from dnsbl.store.requests import FORGOTTEN, masked
 
 TEMPLATE_FOLDER: Final = Path(__file__).parent / "templates"
 
@@ -94,7 +94,8 @@ def _environment(config: Config, language: Language, look: Look) -> jinja2.Envir
     environment.filters.update(
         moment=functools.partial(moment, language), plain=language.moment, span=language.span,
         day=language.day, number=language.number, say=language.say,
-        enumeration=language.enumeration, contact=contact_link, masked=masked,
+        enumeration=language.enumeration, contact=contact_link,
+        masked=functools.partial(shown_mailbox, language),
         breakable=breakable, contact_of=functools.partial(contact_of, config),
     )  # fmt: skip
     environment.globals.update(
@@ -140,6 +141,11 @@ def contact_of(config: Config, zone: ZoneConfig) -> str:
 def removed(items: Iterable[Item]) -> bool:
     """Whether a request took anything off, so far; what went away by itself does not count."""
     return any(item.outcome is ItemOutcome.DELISTED and item.rule != GONE for item in items)
+
+
+def shown_mailbox(language: Language, mailbox: str) -> str:
+    """A mailbox as strangers may see it, or that it is not known any more."""
+    return language.gettext("forgotten") if mailbox == FORGOTTEN else masked(mailbox)
 
 
 def moment(language: Language, at: int) -> Markup:

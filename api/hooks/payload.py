@@ -62,4 +62,6 @@ def _parts(event: Event) -> dict[str, str | None]:
 
 def _mailbox(database: Database, event: Event) -> str | None:
     request = None if event.request_id is None else requests.get(database, event.request_id)
-    return request.mailbox if request else None
+    if request is None or request.mailbox == requests.FORGOTTEN:
+        return None
+    return request.mailbox

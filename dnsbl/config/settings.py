@@ -27,11 +27,15 @@ LIVE_VIEW_NAME = "top.sock"
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """Where the truth lives, and how much of the journal is kept."""
+    """Where the truth lives, and how much of the journal is kept.
+
+    ``requests_age_s``: for how long after its end it is known who made a request.
+    """
 
     directory: Path
     journal_rows_max: int
     journal_age_s: int
+    requests_age_s: int
 
     @property
     def database(self) -> Path:
@@ -91,6 +95,8 @@ def _read_data(table: Table) -> DataConfig:
         directory=table.file.parent / table.text("directory", "data", "a folder"),
         journal_rows_max=table.whole("journal_rows_max", 1_000_000, "rows", 1_000, 1_000_000_000),
         journal_age_s=table.whole("journal_age_s", 2_592_000, "seconds", 3_600, 315_360_000),
+        # No less than relapse looks back.
+        requests_age_s=table.whole("requests_age_s", 15_552_000, "seconds", 7_776_000, 315_360_000),
     )
     table.finish()
     return data

@@ -9,7 +9,7 @@ A change's path, in order:
 ``listings``    what is listed, and ``exclusions`` from it; ``covering`` finds both by address
 ``bulk``        what a large feed lists, set by set
 ``journal``     the ordered log of both, which the DNS process follows
-``pruning``     deletes its oldest rows
+``pruning``     deletes its oldest rows; ``forgetting`` takes away who asked long ago
 ``news``        what is new in it, as events; ``relapse`` finds what is listed again
 ``events``      what happened, to be told; ``hooks`` whom, and ``deliveries`` what became of that
 ``requests``    delist requests: their states, tokens and limits

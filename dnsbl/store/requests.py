@@ -24,6 +24,8 @@ DAY_S: Final = 86_400
 # How long the button works after a cooldown; then the request ends, and another may be made.
 COOLDOWN_OPEN_S: Final = 7 * DAY_S
 
+# In the place of a mailbox, once `forgetting` has taken it away.
+FORGOTTEN: Final = "forgotten"
 
 # PENDING, as SQL.
 _PENDING_SQL: Final = "state IN ('requested', 'mail_queued', 'mail_sent')"
@@ -112,6 +114,8 @@ def _request(row: sqlite3.Row) -> Request:
 
 def masked(mailbox: str) -> str:
     """A mailbox so that its owner knows it, and nobody else learns it: a…@example.com."""
+    if mailbox == FORGOTTEN:
+        return mailbox
     local, _, domain = mailbox.rpartition("@")
     return f"{local[0] if len(local) > 1 else ''}…@{domain}"
 

@@ -1,4 +1,4 @@
-"""The journal is kept within its bounds beside the pages."""
+"""The journal is kept within its bounds beside the pages, and who asked is forgotten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 from api.pruning import Pruning
 from api.truth import Truth
 from dnsbl.network import parse
-from dnsbl.store import journal, listings, pruning
+from dnsbl.store import forgetting, journal, listings, pruning, requests
 from dnsbl.store.database import Database, open_writer
 from dnsbl.store.journal import Position
 from dnsbl.store.listings import Listing
@@ -82,3 +82,36 @@ async def test_the_sidecar_prunes_by_itself(portal: Portal) -> None:
 
     assert position.last_seq - position.first_seq + 1 < ROWS
     assert "pruning" in [worker.name for worker in portal.sidecar._rounds]  # noqa: SLF001
+
+
+async def test_who_asked_long_ago_is_forgotten(
+    portal: Portal, log: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batch by batch; the status page is there, and knows the mailbox no more."""
+    monkeypatch.setattr(forgetting, "BATCH_REQUESTS", 1)
+    paths = []
+    for number in (1, 2):
+        await portal.add(f"203.0.113.{number}")
+        page = await portal.ask(f"203.0.113.{number}", "postmaster@sender.example")
+        paths.append(page.location)
+        await portal.delivered()
+    portal.clock.at += 86_400
+    while await portal.sidecar.expiry.round():
+        pass
+    while (await portal.sidecar.truth.read(requests.in_states))["expired"] < 2:  # type: ignore[index]
+        await portal.sidecar.expiry.round()
+    fresh = await portal.fetch(paths[0])
+    portal.clock.at += portal.house.config.data.requests_age_s + 1
+    while await portal.sidecar.pruning.round():
+        pass
+    while await portal.sidecar.truth.read(
+        forgetting.is_due, portal.house.config.data.requests_age_s, portal.clock.at
+    ):
+        await portal.sidecar.pruning.round()
+    found = [await portal.sidecar.truth.read(requests.get, number) for number in (1, 2)]
+    late = await portal.fetch(paths[0])
+
+    assert [request and request.mailbox for request in found] == [requests.FORGOTTEN] * 2
+    assert (fresh.status, late.status) == (200, 200)
+    assert "sender.example" not in late.text
+    assert [event["requests"] for event in log if event["event"] == "requests_forgotten"] == [1, 1]

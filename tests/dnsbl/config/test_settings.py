@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dnsbl.config import Config, ConfigError, Endpoint, default_file, load
 from dnsbl.config.dns import parse_endpoint
 from dnsbl.config.toml import CONFIG_FILE_BYTES_MAX
+from dnsbl.delist.past import RELAPSE_WITHIN_S
 from dnsbl.network import parse
 
 
@@ -76,6 +77,7 @@ def refusal(house: House) -> Callable[[str], str]:
         (f"[dns]\nworkers = {'9' * 5000}", "is not TOML: "),
         ("[portal]\nconnections_max = 7", "from 8 to 100000, got 7"),
         ("[portal]\nconfirm_within_s = 299", "from 300 to 604800, got 299"),
+        ("[data]\nrequests_age_s = 7775999", "seconds from 7776000 to 315360000, got 7775999"),
         ("[mail.smtp]\nport = 0", "mail.smtp.port: expected a whole number from 1 to 65535, got 0"),
         ('[log]\nlevel = "INFO"', "got 'INFO'"),
         # endpoints
@@ -228,6 +230,7 @@ def test_everything_written_is_read(configure: Callable[[str], Config]) -> None:
         """
         zones = "zones"
         data.directory = "/var/lib/dnsbl"
+        data.requests_age_s = 7776000
         [dns]
         listen = ["0.0.0.0:53", "[::]:53"]
         workers = 0
@@ -263,6 +266,7 @@ def test_everything_written_is_read(configure: Callable[[str], Config]) -> None:
     folder = config.file.parent
 
     assert config.data.directory == Path("/var/lib/dnsbl")
+    assert config.data.requests_age_s == RELAPSE_WITHIN_S  # no less than that
     assert [str(endpoint) for endpoint in config.dns.listen] == ["0.0.0.0:53", "[::]:53"]
     assert dataclasses.astuple(config.dns)[1:5] == (0, 3, 9, 9)
     assert str(config.portal.listen) == "[::1]:80"
