@@ -52,14 +52,18 @@ install:
 run: setup
 	$(BIN)/dnsbl serve --config dnsbl.toml --first-steps
 
+# A worker that is done takes over from one that is not; until then each keeps to its own modules,
+# whose servers and browsers start once.
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+
 test: setup-dev
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 # What can meet a twin. The rest is the same either way.
 PURE_TESTS := tests/dnsbl/zone tests/dnsbl/server tests/dnsbl/formats tests/dnsbl/cli
 
 test-pure: setup-dev
-	DNSBL_PURE=1 $(BIN)/python -m pytest -n auto $(PURE_TESTS) $(PYTEST_ARGS)
+	DNSBL_PURE=1 $(PYTEST) $(PURE_TESTS) $(PYTEST_ARGS)
 
 fuzz: setup-dev
 	PYTHONPATH=.:tests $(BIN)/python -m fuzz $(TARGETS) \

@@ -21,12 +21,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the long tests first, so that none is left alone at the end; the others stay in order.
+    """Puts the longest tests first; those without a mark stay in order, so that modules do.
 
-    Workers that have done theirs take the last of those that others still have (`--dist
-    worksteal`): a long one that comes last is nobody's to take.
+    Workers that have done their share take the last of another's (`--dist worksteal`); a long
+    test there would be begun when all others are done.
     """
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+    def seconds(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("long")
+        return mark.args[0] if mark is not None else 0
+
+    items.sort(key=seconds, reverse=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

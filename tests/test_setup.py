@@ -25,6 +25,7 @@ def build(into: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.long(12)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="nothing is compiled elsewhere")
 def test_set_up_goes_on_without_a_compiler(tmp_path: Path) -> None:
     """It says what could not be built, and ends well."""

@@ -63,6 +63,7 @@ def cache() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.long(12)
 @pytest.mark.usefixtures("tools")
 def test_a_run(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every peer is measured in every round, and every aim but that of a start from an image."""

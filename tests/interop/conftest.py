@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from internet import EMPTY, KINDS, Internet, Plan
 from namespaces import namespace
 from resolvers import unbound
-from running import Running, run_dnsbl
+from running import PROGRAM, Running, run_dnsbl
 
 PLAN = Plan()
 Serve = Callable[..., Running]
@@ -27,8 +27,10 @@ def serve() -> Iterator[Serve]:
     """Starts `dnsbl serve` and waits until it is ready; all are stopped at the end."""
     started: list[Running] = []
 
-    def start(config_file: Path, command: str = "serve") -> Running:
-        running = Running(config_file, command)
+    def start(
+        config_file: Path, command: str = "serve", program: Sequence[str] = PROGRAM
+    ) -> Running:
+        running = Running(config_file, command, program)
         started.append(running)
         running.wait_for("ready")
         return running

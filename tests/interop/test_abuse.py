@@ -40,6 +40,7 @@ async def drip(wires: list[Wire]) -> None:
         await asyncio.sleep(1)  # the pace is the attack
 
 
+@pytest.mark.long(13)
 @pytest.mark.parametrize(
     ("source", "stay"),
     [

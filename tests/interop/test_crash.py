@@ -37,6 +37,7 @@ def test_kills_are_spread_over_all_points() -> None:
     assert spread(2, 5) == [1, 2, 1, 2, 1]
 
 
+@pytest.mark.long(30)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_kill_at_any_point_loses_nothing(

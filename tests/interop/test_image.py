@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import visitor
 from house import free_port
 from running import Running
@@ -32,6 +33,8 @@ def test_the_image_runs_unprivileged_and_asks_after_its_own_health() -> None:
     assert re.search(r'^HEALTHCHECK .*"check", "--alive", "serve"\]$', DOCKERFILE, re.MULTILINE)
 
 
+@pytest.mark.long(60)
+@pytest.mark.timeout(600)
 def test_the_steps_of_the_dockerfile_work_in_a_clean_folder(
     tmp_path: Path, tool: Callable[[str], str]
 ) -> None:
@@ -40,7 +43,7 @@ def test_the_steps_of_the_dockerfile_work_in_a_clean_folder(
     tool("cc")  # which the image's first stage installs
     done = subprocess.run(
         [PROJECT / ".ci" / "dockerfile", tmp_path / "image"],
-        capture_output=True, text=True, timeout=280, check=False,
+        capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     root = tmp_path / "image" / "root"
