@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gallery.requests import pressed
+from gallery.requests import pressed, waiting_in_part
 from gallery.scene import scene
 from gallery.stage import DAY_S, WEB, Stage
 
@@ -138,3 +138,11 @@ async def cancelled(stage: Stage) -> None:
     """Pressed "This was not me": nothing changed, and no more mail."""
     await stage.add()
     await pressed(stage, "This was not me")
+
+
+@scene("cancelled-partly")
+async def cancelled_in_part(stage: Stage) -> None:
+    """The same during a wait, when a part was removed already."""
+    _, link = await waiting_in_part(stage)
+    await stage.open(link)
+    await stage.press("This was not me")

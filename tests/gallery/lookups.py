@@ -10,7 +10,7 @@ from dnsbl.store import delistings, statistics
 from dnsbl.store.database import Database
 from dnsbl.store.statistics import DAY_S
 from gallery.scene import scene
-from gallery.stage import GOOD, LISTED, MAIN, WEB, Stage
+from gallery.stage import GOOD, LISTED, MAIN, NAMES, WEB, Stage
 
 _DAYS: Final = 30
 
@@ -80,6 +80,19 @@ async def unlisted(stage: Stage) -> None:
     await stage.open("/?ip=198.51.100.25")
 
 
+@scene("domain-listed")
+async def domain(stage: Stage) -> None:
+    """A domain name that is listed: why, until when, and whom to write to; no form."""
+    await stage.add("*.prize.example", "phish", zone=NAMES, reason="Pages that ask for passwords")
+    await stage.open("/?ip=www.prize.example")
+
+
+@scene("domain-not-listed")
+async def unlisted_domain(stage: Stage) -> None:
+    """A domain name that no list has."""
+    await stage.open("/?ip=sender.example")
+
+
 @scene("trusted")
 async def trusted(stage: Stage) -> None:
     """An address that a list of good senders has."""
@@ -95,8 +108,8 @@ async def test_entry(stage: Stage) -> None:
 
 @scene("look-up-error", 400)
 async def no_address(stage: Stage) -> None:
-    """What was typed is no address."""
-    await stage.open("/?address=mail.sender.example")
+    """What was typed is neither an address nor a name."""
+    await stage.open("/?address=mail@sender.example")
 
 
 @scene("form-errors", 422)

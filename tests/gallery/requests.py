@@ -7,7 +7,7 @@ import asyncio
 from dnsbl.store import requests
 from dnsbl.store.request_states import State
 from gallery.scene import scene
-from gallery.stage import DAY_S, LISTED, SENDER, Stage
+from gallery.stage import DAY_S, LISTED, SENDER, WEB, Stage
 
 
 async def sent(stage: Stage) -> str:
@@ -76,6 +76,35 @@ async def cancelled(stage: Stage) -> None:
     """The mailbox's owner said that it was not them."""
     await stage.add()
     await stage.open(await pressed(stage, "This was not me"))
+
+
+async def waiting_in_part(stage: Stage) -> tuple[str, str]:
+    """One list is left at once, another after a wait: the status page's address, and the link."""
+    await stage.add(days=1)
+    await stage.add("203.0.113.7", "webform", zone=WEB, reason="Contact forms filled in by bots")
+    await stage.delisted(3)
+    link = await stage.link()
+    url = stage.page.url
+    await stage.open(link)
+    await stage.press("Delist IP")
+    return url, link
+
+
+@scene("status-expired-partly")
+async def lapsed(stage: Stage) -> None:
+    """After a wait the button was not pressed again: what stays removed, and what did not go."""
+    url, _ = await waiting_in_part(stage)
+    stage.portal.clock.at += 9 * DAY_S
+    await stage.open(url)
+
+
+@scene("status-cancelled-partly")
+async def cancelled_in_part(stage: Stage) -> None:
+    """During a wait somebody said "This was not me": what stays removed, and what did not go."""
+    url, link = await waiting_in_part(stage)
+    await stage.open(link)
+    await stage.press("This was not me")
+    await stage.open(url)
 
 
 @scene("status-review")

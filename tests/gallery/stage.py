@@ -17,6 +17,7 @@ from scripted_dns import Script, records
 
 from api.language import language
 from api.truth import WRITE_WAIT_S
+from dnsbl import subject
 from dnsbl.network import parse
 from dnsbl.store import delistings, listings, outbox
 from dnsbl.store.listings import Listing
@@ -68,16 +69,26 @@ answer = "127.0.0.2"
 text = "Known good sender"
 delist = "never"
 """
+_NAMES: Final = """\
+origin = "names.northwind.example"
+lists = "names"
+nameservers = ["ns1.northwind.example"]
+hostmaster = "hostmaster@northwind.example"
+[category.phish]
+answer = "127.0.0.5"
+text = "Phishing, see https://delist.northwind.example/?ip=$"
+"""
 MAIN: Final = "bl.northwind.example"
 WEB: Final = "forms.northwind.example"
 GOOD: Final = "good.northwind.example"
+NAMES: Final = "names.northwind.example"
 
 
 def furnish(folder: Path, mail_port: int, dns_port: int) -> House:
-    """A house with three zones, whose mail goes to a port and whose questions to another."""
+    """A house with four zones, whose mail goes to a port and whose questions to another."""
     folder.mkdir(parents=True, exist_ok=True)
     house = House(folder, free_port(), free_port())
-    for origin, text in ((MAIN, _MAIN), (WEB, _WEB), (GOOD, _GOOD)):
+    for origin, text in ((MAIN, _MAIN), (WEB, _WEB), (GOOD, _GOOD), (NAMES, _NAMES)):
         house.write_zone(text, origin)
     house.write_config(
         'name = "Northwind Mail Safety"\n'
@@ -141,7 +152,7 @@ class Stage:
         """Lists a network, since so many days."""
         now = self.portal.clock.at
         listing = Listing(
-            zone, parse(network), category, reason, source="trap 7",
+            zone, subject.parse(network), category, reason, source="trap 7",
             evidence="Received: from mx.sender.example (203.0.113.7)\n"
             "        by trap7.northwind.example; Sun, 3 Jan 2027 09:14:02 +0000\n"
             "Subject: You have won",
