@@ -39,6 +39,8 @@ _DNS_COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "dropped": ("DNS messages that got no reply", ("transport", "cause")),
     "truncated": ("DNS replies cut to the client's size", ("transport",)),
     "tcp_connections": ("What became of TCP connections", ("event",)),
+    "access": ("Questions of clients that an access list keeps out", ("zone", "action")),
+    "rate_limited": ("DNS replies over the rate limit", ("kind", "verdict")),
     "slipped": ("DNS replies over the rate limit that left empty, with TC", ()),
     "query_log": ("Lines of the query log", ("result",)),
     "failed": ("DNS answers that broke and became SERVFAIL", ()),

@@ -13,6 +13,7 @@ class Counts(TypedDict):
     replies: dict[tuple[str, str, str], int]  # by zone, type and rcode
     hits: dict[str, int]  # replies that list, by zone
     listed: dict[tuple[str, str], int]  # by zone and category
+    ignored: dict[str, int]  # by the zone whose access list says so, or "" for the server's
     truncated: int
     slipped: int
     dropped: dict[DropCause, int]

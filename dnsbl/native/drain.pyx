@@ -150,6 +150,7 @@ cdef struct ZoneCounts:
     uint64_t replies[TYPE_SLOTS][RCODES]
     uint64_t hits                 # replies that list
     uint64_t listed[CATEGORIES_MAX]
+    uint64_t ignored              # by the zone's access list
 
 cdef struct Seen:                 # a message that is told to whoever watches, and its reply
     Client client
@@ -352,6 +353,9 @@ cdef class Drain:
                 self._counts.response += 1
             elif buffers.fates[place] == DROPPED_IGNORED:
                 self._counts.ignored += 1
+                query = &buffers.queries[place]
+                if query.plan != NULL:
+                    self._zones[query.plan - self._answerer.plans].ignored += 1
             elif buffers.fates[place] == DROPPED_LIMITED:
                 self._counts.limited += 1
             if self._watch != NULL:
@@ -513,6 +517,7 @@ cdef class Drain:
         replies = {}
         hits = {}
         listed = {}
+        ignored = {"": self._counts.ignored}
         for place, zone in enumerate(self._answerer.names):
             counts = &self._zones[place]
             for slot in range(TYPE_SLOTS):
@@ -522,6 +527,9 @@ cdef class Drain:
                         replies[zone, TYPES[slot], name] = count
             if counts.hits:
                 hits[zone] = counts.hits
+            if counts.ignored:
+                ignored[zone] = counts.ignored
+                ignored[""] -= counts.ignored
             for category, name in enumerate(self._answerer.categories[place]):
                 if counts.listed[category]:
                     # Of two zones in an aggregate, two categories may bear one name.
@@ -530,6 +538,7 @@ cdef class Drain:
             "replies": replies,
             "hits": hits,
             "listed": listed,
+            "ignored": ignored,
             "truncated": self._counts.truncated,
             "slipped": self._counts.slipped,
             "dropped": {

@@ -22,12 +22,14 @@ cdef Fate read_query(const Plan* plans, unsigned int count, const Access* access
                      const uint8_t* data, size_t size, Query* query) noexcept nogil:
     """Reads a message to those zones; ANSWERED where deciding has to go on with it.
 
-    The client has been noted in the query. ``access`` is the server's.
+    The client has been noted in the query. ``access`` is the server's. What is
+    ignored has the plan of the zone whose list says so, or none.
     """
     cdef uint16_t starts[LABELS_MAX + 1]
     cdef unsigned int labels = 0, length, below, place
     cdef size_t at = HEADER
     cdef uint64_t permitted
+    query.plan = NULL
     if size < HEADER:
         return DROPPED_SHORT
     if data[2] & 0x80:

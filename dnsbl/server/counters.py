@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from dnsbl.config import Action
 from dnsbl.wire.numbers import Rcode, Type
 from dnsbl.wire.record import Answer
 
@@ -60,6 +61,7 @@ class Counters:
         self._dropped: Counter[tuple[Transport, DropCause]] = Counter()
         self._truncated: Counter[Transport] = Counter()
         self._tcp: Counter[TcpEvent] = Counter()
+        self._denied: Counter[tuple[str, Action]] = Counter()
         self._slipped = 0
         self.failed = 0
 
@@ -77,6 +79,7 @@ class Counters:
         self._dropped.update(dict(other._dropped))
         self._truncated.update(dict(other._truncated))
         self._tcp.update(dict(other._tcp))
+        self._denied.update(dict(other._denied))
         self._slipped += other._slipped
         self.failed += other.failed
         for drain in other._drains:
@@ -90,6 +93,7 @@ class Counters:
         self._dropped.update({("udp", cause): n for cause, n in counts["dropped"].items() if n})
         if counts["truncated"]:
             self._truncated["udp"] += counts["truncated"]
+        self._denied.update({(zone, "ignore"): n for zone, n in counts["ignored"].items() if n})
         self._slipped += counts["slipped"]
 
     def reply(
@@ -104,6 +108,10 @@ class Counters:
             self._listed[answer.zone, category] += 1
         if truncated:
             self._truncated[transport] += 1
+
+    def deny(self, zone: str, action: Action) -> None:
+        """An access list, of that zone or of the server (""), kept a client out."""
+        self._denied[zone, action] += 1
 
     def slip(self) -> None:
         """A reply over the rate limit left as an empty one that asks for TCP."""
@@ -140,6 +148,11 @@ class Counters:
         """How many replies said that this category of the zone lists."""
         whole: Counters = total([self])
         return whole._listed[zone, category]
+
+    def denied(self, zone: str, action: Action) -> int:
+        """How often the access list of a zone, or with "" the server's, had that to say."""
+        whole: Counters = total([self])
+        return whole._denied[zone, action]
 
     def slipped(self) -> int:
         """How many replies over the rate limit left as empty ones."""
@@ -183,6 +196,10 @@ class Counters:
             "tcp_connections": [
                 {"event": event, "count": count} for event, count in sorted(self._tcp.items())
             ],
+            "access": [
+                {"zone": zone, "action": action, "count": count}
+                for (zone, action), count in sorted(self._denied.items())
+            ],
             "slipped": self._slipped,
             "failed": self.failed,
         }
@@ -200,14 +217,19 @@ class Tally:
     """All that the process counts, as JSON holds it; the shape stands in `dnsbl.server.status`.
 
     ``workers`` are the counters of each, the main thread's first; ``query_log``
-    gives the lines of the query log by their result.
+    gives the lines of the query log by their result, ``rate_limited`` the replies
+    over their limits, as `dnsbl.server.ratelimit.over_limits` tells them.
     """
 
     def __init__(
-        self, workers: Sequence[Counters], query_log: Callable[[], Mapping[str, int]] = dict
+        self,
+        workers: Sequence[Counters],
+        query_log: Callable[[], Mapping[str, int]] = dict,
+        rate_limited: Callable[[], Sequence[Mapping[str, object]]] = list,
     ) -> None:
         self._workers = workers
         self._query_log = query_log
+        self._rate_limited = rate_limited
 
     def document(self) -> dict[str, object]:
         """Of one moment for each worker, so that the two ways to tell replies agree."""
@@ -217,6 +239,7 @@ class Tally:
                 {"worker": number, "count": worker.replies()}
                 for number, worker in enumerate(workers, FIRST_WORKER)
             ],
+            "rate_limited": list(self._rate_limited()),
             "query_log": [
                 {"result": result, "count": count} for result, count in self._query_log().items()
             ],

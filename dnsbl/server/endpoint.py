@@ -20,6 +20,13 @@ TCP_BACKLOG: Final = 1024
 # Elsewhere SO_REUSEPORT is missing, or gives all datagrams to one of the sockets.
 PORTS_ARE_SHARED: Final = sys.platform == "linux"
 
+# Of Linux's <linux/in.h> and <linux/in6.h>; the module `socket` does not name them all.
+_MTU_DISCOVER: Final = {
+    socket.AF_INET: (socket.IPPROTO_IP, 10),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 23),
+}
+_PMTUDISC_OMIT: Final = 5
+
 _SENTENCES: Final = {
     errno.EADDRINUSE: "is in use by another program",
     errno.EACCES: "may not be used; ports below 1024 need root or CAP_NET_BIND_SERVICE",
@@ -52,6 +59,12 @@ def bound_sockets(endpoints: Sequence[Endpoint], workers: int) -> Iterator[Socke
             for endpoint in endpoints
         ]
         yield Sockets(tcp, list(zip(*udp, strict=True)))
+
+
+def check_free(endpoints: Sequence[Endpoint], workers: int) -> None:
+    """Whether all endpoints can be bound just now, of which they are let go. Raises ListenError."""
+    with bound_sockets(endpoints, workers):
+        pass
 
 
 def bind_udp(endpoint: Endpoint) -> socket.socket:
@@ -103,6 +116,7 @@ def _bind(
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_DGRAM:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_RECEIVE_BUFFER_BYTES)
+            _omit_path_mtu(bound)
         else:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past TIME_WAIT
         if share:
@@ -114,6 +128,18 @@ def _bind(
         bound.close()
         raise _refused(endpoint, name, error) from None
     return bound
+
+
+def _omit_path_mtu(bound: socket.socket) -> None:
+    """Has the kernel pass over what ICMP says of the way's MTU, where it can.
+
+    Whoever forges that has replies cut into fragments, and those can be forged
+    in their turn (RFC 9715). Ours fit everywhere: 1232 octets at most.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):  # a kernel of before 2014
+        bound.setsockopt(*_MTU_DISCOVER[bound.family], _PMTUDISC_OMIT)
 
 
 def _refused(endpoint: Endpoint, name: str, error: OSError) -> ListenError:

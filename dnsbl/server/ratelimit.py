@@ -248,6 +248,19 @@ def new_rate_limiter(config: RateLimitConfig) -> AnyRateLimiter | None:
     return made
 
 
+def over_limits(limiter: AnyRateLimiter) -> list[dict[str, object]]:
+    """What went over its limit so far, as JSON holds it, by kind and what was done.
+
+    Where ``log_only`` is set, that would have been done.
+    """
+    return [
+        {"kind": kind.name.lower(), "verdict": verdict, "count": counts[kind]}
+        for verdict, counts in zip(("slipped", "dropped"), limiter.counts(), strict=True)
+        for kind in Kind
+        if counts[kind]
+    ]
+
+
 def _radix_of(networks: Iterable[Network]) -> AnyRadix:
     radix = new_radix(("exempt",))
     for network in networks:

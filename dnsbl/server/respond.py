@@ -95,7 +95,7 @@ class Responder:
         now = self._now()
         try:
             with self._zones.lock:
-                decided = answer(self._zones, query, now, client)
+                decided = answer(self._zones, query, now, client, self.counters.deny)
             return self._reply(query, decided, transport, client, now)
         # A mistake of ours. One question must not end the service for all others.
         except Exception:  # noqa: BLE001  # logged with its traceback, and counted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -20,14 +21,14 @@ from dnsbl.server.background import StoppedEarlyError, in_background, looking_on
 from dnsbl.server.cookies import CookieSecrets
 from dnsbl.server.counters import FIRST_WORKER, Counters, Tally
 from dnsbl.server.descriptors import connections_max
-from dnsbl.server.endpoint import bound_sockets
+from dnsbl.server.endpoint import bound_sockets, check_free
 from dnsbl.server.live import LiveView, Tops
 from dnsbl.server.loop import loop_name, new_loop
 from dnsbl.server.observation import Decide, Narrator
 from dnsbl.server.observe import Observers
 from dnsbl.server.priority import prioritised
 from dnsbl.server.querylog import QueryLog
-from dnsbl.server.ratelimit import LimitReporter, Limits, new_rate_limiter
+from dnsbl.server.ratelimit import LimitReporter, Limits, new_rate_limiter, over_limits
 from dnsbl.server.respond import Manners, Responder
 from dnsbl.server.resumption import resume_key_counts
 from dnsbl.server.status import StatusFile
@@ -129,6 +130,9 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
         _log.warning("workers_limited", configured=config.dns.workers, workers=workers)
     for unserved, name in unaddressed(config.zones):
         _log.warning("nameserver_without_address", zone=unserved.origin, nameserver=name)
+    # Before anything is read or written, so that a second server does neither. What is bound stays
+    # unbound meanwhile: a resolver that is told so asks the next server, and does not wait for us.
+    check_free(config.dns.listen, workers)
     await asyncio.to_thread(_ensure_database, config)
     dns = config.dns
     zones = Zones(config.zones, dns.access, ChaosConfig(dns.identity, dns.version))
@@ -150,6 +154,7 @@ async def _answering(config: Config, stop: asyncio.Event) -> AsyncIterator[dict[
     tally = Tally(
         [responder.counters for responder in responders],
         dict if query_log is None else query_log.counts,
+        list if limiter is None else functools.partial(over_limits, limiter),
     )
     follower = Follower(config.data.database, zones, image=config.data.image)
     status = StatusFile(

@@ -28,6 +28,8 @@ rename; written within a second of a change, at least every 5 s, and at the end:
         "dropped": [{"transport": "udp", "cause": "short", "count": 1}],
         "truncated": [{"transport": "udp", "count": 1}],
         "tcp_connections": [{"event": "accepted", "count": 3}],
+        "access": [{"zone": "bl.example", "action": "refuse", "count": 4}],
+        "rate_limited": [{"kind": "listed", "verdict": "slipped", "count": 2}],
         "slipped": 0,                       replies over the rate limit that left empty, with TC
         "query_log": [{"result": "written", "count": 5}, {"result": "lost", "count": 0}],
         "failed": 0                         answers that broke, and became SERVFAIL
@@ -43,7 +45,10 @@ were rejected for want of a good key. These alone go on after a restart.
 Other counters begin at each start of the process and only rise; what was never
 counted is left out, but for ``query_log`` and ``worker_replies``. The zone of
 what is in no zone of ours is "". Of replies that say listed, ``hits`` counts each
-once, and ``listed`` once for each of its categories. Lost lines of the query log
+once, and ``listed`` once for each of its categories. ``access`` are
+questions of clients that an access list keeps out, by the zone whose list it is,
+or "" for the server's. ``rate_limited`` are replies over their limits, or with
+``log_only`` those that would have been. Lost lines of the query log
 are those that the disk did not take, or not in time. ``worker_replies`` are all
 replies by the thread that made them: 1 is the main thread, which has those over
 TCP as well.

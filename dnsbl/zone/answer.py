@@ -7,7 +7,8 @@ listed, and which records say so.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from dnsbl.config.access import Action
 from dnsbl.network import Network
@@ -39,22 +40,34 @@ _REFUSED_OPCODES: Final = (Opcode.NOTIFY, Opcode.UPDATE)
 _TRANSFERS: Final = (Type.AXFR, Type.IXFR)
 
 
-def answer(zones: Zones, query: Query, now: float, client: Network) -> Answer | None:
+# Hears that an access list kept a client out, and how: that of the zone, or of the server ("").
+Denied: TypeAlias = Callable[[str, Action], None]
+
+
+def unheard(_zone: str, _action: Action) -> None:
+    """Where nobody wants to hear of it."""
+
+
+def answer(
+    zones: Zones, query: Query, now: float, client: Network, denied: Denied = unheard
+) -> Answer | None:
     """What is said to the query of a client; None: nothing.
 
     `now` in Unix seconds decides what has expired.
     """
     action = zones.access.action(client)
     if action == "ignore":
+        denied("", action)
         return None
     odd = _answer_odd(query)
     if odd is not None:
         return odd
     if action == "refuse":
+        denied("", action)
         return Answer(Rcode.REFUSED, extended=_PROHIBITED)
     if query.question is None:
         return Answer(Rcode.NOERROR)  # RFC 7873 §5.4: it asks for a cookie alone
-    return _answer_question(zones, query.question, now, client, action)
+    return _answer_question(zones, query.question, now, client, action, denied)
 
 
 def _answer_odd(query: Query) -> Answer | None:
@@ -72,7 +85,7 @@ def _answer_odd(query: Query) -> Answer | None:
 
 
 def _answer_question(
-    zones: Zones, question: Question, now: float, client: Network, action: Action
+    zones: Zones, question: Question, now: float, client: Network, action: Action, denied: Denied
 ) -> Answer | None:
     unanswerable = chaos.unanswerable(question)
     if unanswerable is not None:
@@ -84,9 +97,13 @@ def _answer_question(
         zone = zones.find(question.labels, question.qtype)
     if zone is None:
         return Answer(Rcode.REFUSED, extended=_NOT_AUTHORITATIVE)
-    return _answer_client(
-        zone, question, now, zone.access.action(client) if action == "pass" else action
-    )
+    if action != "pass":
+        denied("", action)
+    else:
+        action = zone.access.action(client)
+        if action != "pass":
+            denied(zone.config.origin, action)
+    return _answer_client(zone, question, now, action)
 
 
 def _answer_client(zone: Zone, question: Question, now: float, action: Action) -> Answer | None:

@@ -20,6 +20,7 @@ def test_total_is_the_sum() -> None:
             counters.drop("udp", "short")
             counters.tcp("accepted")
             counters.slip()
+            counters.deny("bl.example", "empty")
         counters.failed = times
     second.reply("tcp", Type.TXT, Answer(Rcode.REFUSED), truncated=False)
 
@@ -44,11 +45,13 @@ def test_total_is_the_sum() -> None:
         "dropped": [{"transport": "udp", "cause": "short", "count": 5}],
         "truncated": [{"transport": "udp", "count": 5}],
         "tcp_connections": [{"event": "accepted", "count": 5}],
+        "access": [{"zone": "bl.example", "action": "empty", "count": 5}],
         "slipped": 5,
         "failed": 5,
     }
     assert (summed.replies(), first.replies(), second.replies()) == (6, 2, 4)
     assert (summed.dropped("short"), summed.tcp_events("accepted"), summed.slipped()) == (5, 5, 5)
+    assert (summed.denied("bl.example", "empty"), summed.denied("", "empty")) == (5, 0)
     assert (summed.hits("bl.example"), summed.listed("bl.example", "spam")) == (5, 5)
 
 

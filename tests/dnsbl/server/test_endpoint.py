@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 
 import pytest
 from house import House
@@ -14,6 +15,7 @@ from dnsbl.server.endpoint import (
     bind_udp,
     bind_udp_shared,
     bound_sockets,
+    check_free,
 )
 
 
@@ -115,3 +117,28 @@ def test_one_worker_shares_nothing() -> None:
 
         with pytest.raises(OSError, match="in use"):
             other.bind(alone.getsockname())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such option")
+@pytest.mark.parametrize(
+    ("address", "level", "option"),
+    [("127.0.0.1", socket.IPPROTO_IP, 10), ("::1", socket.IPPROTO_IPV6, 23)],
+    ids=["IP_MTU_DISCOVER", "IPV6_MTU_DISCOVER"],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_forged_icmp_makes_no_reply_fragment(
+    address: str, level: int, option: int, workers: int
+) -> None:
+    """What ICMP says of the way's MTU is passed over (IP_PMTUDISC_OMIT), by every worker."""
+    for bound in bind_udp_shared(Endpoint(address, 0), workers):
+        with bound:
+            assert bound.getsockopt(level, option) == 5
+
+
+def test_what_is_free_is_only_looked_at(house: House) -> None:
+    """It is still free afterwards; where it is not, that is said as ever."""
+    endpoints = [Endpoint("127.0.0.1", house.dns_port)]
+
+    check_free(endpoints, 2)
+    with bound_sockets(endpoints, 1), pytest.raises(ListenError, match="is in use"):
+        check_free(endpoints, 2)

@@ -29,6 +29,7 @@ from dnsbl.server.ratelimit import (
     RateLimiter,
     kind_of,
     new_rate_limiter,
+    over_limits,
 )
 from dnsbl.verdict import Entry
 from dnsbl.wire.numbers import Rcode
@@ -459,3 +460,19 @@ async def test_the_log_tells_once_a_second_at_most(
         {"event": "rate_limited", "log_level": "warning", "network": "2001:db8::/56",
          "kind": "unlisted", "slipped": 0, "dropped": 1, "log_only": False},
     ]  # fmt: skip
+
+
+def test_what_went_over_its_limit_is_told_by_kind(made: Made) -> None:
+    """What never happened is left out."""
+    limiter = made(listed_per_s=1, unlisted_per_s=1, burst_s=1, slip=2)
+    assert over_limits(limiter) == []
+
+    verdicts(limiter, 6)
+    for _ in range(2):
+        limiter.check(CLIENT, Kind.UNLISTED, NOW)
+
+    assert over_limits(limiter) == [
+        {"kind": "listed", "verdict": "slipped", "count": 2},
+        {"kind": "listed", "verdict": "dropped", "count": 3},
+        {"kind": "unlisted", "verdict": "dropped", "count": 1},
+    ]

@@ -81,6 +81,8 @@ async def test_file_says_what_its_description_says(
             "dropped": [{"transport": "udp", "cause": "short", "count": 1}],
             "truncated": [],
             "tcp_connections": [],
+            "access": [],
+            "rate_limited": [],
             "slipped": 0,
             "query_log": [{"result": "written", "count": 3}, {"result": "lost", "count": 1}],
             "failed": 0,
