@@ -9,6 +9,7 @@ import email_validator
 
 from api.language import Sentence, SentenceError
 from api.suffixes import registered
+from dnsbl.store.suppressions import mailbox_key
 
 MAILBOX_CHARS_MAX: Final = 254  # RFC 5321 §4.5.3.1.3: a path of 256 octets with its brackets
 
@@ -56,10 +57,8 @@ def parse(text: str) -> Mailbox:
         raise MailboxError(
             Sentence("The e-mail address cannot be written in ASCII, as our mail needs it.")
         )
-    local, _, domain = ascii_text.rpartition("@")
-    untagged = local.partition("+")[0] or local
-    domain = domain.lower()
-    return Mailbox(ascii_text, f"{untagged.lower()}@{domain}", registered(domain) or domain)
+    domain = ascii_text.rpartition("@")[2].lower()
+    return Mailbox(ascii_text, mailbox_key(ascii_text), registered(domain) or domain)
 
 
 def _one(text: str) -> str:

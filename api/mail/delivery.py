@@ -26,7 +26,6 @@ from api.mail.schedule import next_attempt_at
 from api.mail.trouble import Trouble
 from api.metrics import Metrics
 from api.pages import Pages
-from api.portal.delisting import mailbox_hash
 from api.truth import Truth
 from dnsbl.config import Config
 from dnsbl.store import outbox, requests, suppressions
@@ -233,7 +232,9 @@ class Delivery:
             return None
         if self._paced_until(database) is not None:
             return None
-        if not goes or suppressions.is_suppressed(database, mailbox_hash(request.mailbox_key)):
+        if not goes or suppressions.is_suppressed(
+            database, suppressions.mailbox_hash(request.mailbox_key)
+        ):
             outbox.note_attempt(database, mail.id, None)
             return Withheld(envelope_sender(database, self._config, mail))
         outbox.note_attempt(database, mail.id, math.ceil(self._now()))

@@ -156,17 +156,13 @@ def cancel(database: Database, config: Config, token: bytes, now: int) -> Presse
     if request is None or looked.standing not in (Standing.OPEN, Standing.WAITING):
         return Pressed(looked.standing, request, (), looked.findings, looked.items)
     delist_tokens.use_all(database, request.id, now)
-    suppressions.suppress(database, mailbox_hash(request.mailbox_key), request.id, now)
+    hashed = suppressions.mailbox_hash(request.mailbox_key)
+    suppressions.suppress(database, hashed, request.id, now)
     outbox.cancel(database, request.id, now)
     requests.move(database, request.id, State.CANCELLED, actor=ACTOR, now=now)
     return Pressed(
         Standing.OPEN, requests.get(database, request.id), (), looked.findings, looked.items
     )
-
-
-def mailbox_hash(mailbox_key: str) -> bytes:
-    """What the database keeps of a mailbox that wants no mail."""
-    return hashlib.sha256(mailbox_key.encode()).digest()
 
 
 def _settle_mail(database: Database, request_id: int, now: int) -> None:

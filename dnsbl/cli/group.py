@@ -42,6 +42,7 @@ VERBS: Final = {
     "hooks": ("hooks", "hooks"),
     "bounce": ("bounce", "bounce"),
     "requests": ("requests", "requests"),
+    "suppressions": ("suppressions", "suppressions"),
     "token": ("token", "token"),
     "check": ("health", "check"),
 }
@@ -51,6 +52,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "key": ("add", "list", "change", "revoke"),
     "hooks": ("list", "test", "deliveries", "replay", "enable", "disable"),
     "requests": ("list", "show", "approve", "refuse"),
+    "suppressions": ("list", "show", "add", "remove"),
     "token": ("create", "list", "revoke"),
 }
 

@@ -74,6 +74,7 @@ def as_json(found: Dossier, *, unmasked: bool) -> dict[str, object]:
     """The request, and all that is known besides."""
     return request_json(found.request, found.items, unmasked=unmasked) | {
         "client": found.request.client,
+        "suppressed_at": found.suppressed.at if found.suppressed else None,
         "mark": sight.mark(found.matters) if found.is_open else None,
         "listings": [
             listing_json(finding.listing)
@@ -142,13 +143,14 @@ def as_text(found: Dossier, *, unmasked: bool) -> str:
     request = found.request
     parts = [
         "\n".join(
-            f"{name:<13}{report.printable(value)}"
+            f"{name:<15}{report.printable(value)}"
             for name, value in (
                 ("request", str(request.id)),
                 ("address", request.address),
                 ("state", f"{request.state} since {report.moment(request.state_at)}"),
                 ("note", request.note),
                 ("mailbox", _mailbox(request, unmasked=unmasked)),
+                ("no mail since", _suppressed(found)),
                 ("asked from", request.client or FORGOTTEN),
                 ("language", request.language),
                 ("asked at", report.moment(request.created_at)),
@@ -230,6 +232,16 @@ def as_text(found: Dossier, *, unmasked: bool) -> str:
         ],
     )  # fmt: skip
     return "\n\n".join(parts)
+
+
+def _suppressed(found: Dossier) -> str:
+    """Since when its mails stay here, and what ends that."""
+    if found.suppressed is None:
+        return ""
+    return (
+        f"{report.moment(found.suppressed.at)}: the mailbox is suppressed, and its mails stay here "
+        "though they count as sent; `dnsbl suppressions remove` ends that"
+    )
 
 
 def _finding_row(finding: Finding) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dnsbl.delist.case import Matter, Proof, cases
 from dnsbl.delist.findings import Finding, find
 from dnsbl.delist.ruling import last_ruling, open_items
 from dnsbl.network import parse_address
-from dnsbl.store import audit, delistings, outbox, request_items, requests
+from dnsbl.store import audit, delistings, outbox, request_items, requests, suppressions
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.delistings import Delisting
@@ -20,6 +20,7 @@ from dnsbl.store.outbox import Mail
 from dnsbl.store.request_items import Item
 from dnsbl.store.request_states import DECIDABLE
 from dnsbl.store.requests import Request
+from dnsbl.store.suppressions import Suppression, mailbox_hash
 
 ACTS_MAX: Final = 100
 DELISTINGS_MAX: Final = 20
@@ -32,7 +33,8 @@ class Dossier:
 
     ``findings`` are the listings that decide for its address now, and ``matters``
     tell them from what they may become; ``trail`` is what happened to the request,
-    ``history`` what happened to the address.
+    ``history`` what happened to the address. ``suppressed`` says that its mailbox
+    gets no mail: what was to go there counts as sent, so that nobody learns of it.
     """
 
     request: Request
@@ -45,6 +47,7 @@ class Dossier:
     delistings: list[Delisting]
     others: list[Request]
     history: list[Event]
+    suppressed: Suppression | None
 
     @property
     def ruled(self) -> Act | None:
@@ -95,4 +98,5 @@ def read(database: Database, config: Config, request_id: int, now: int) -> Dossi
                 if other.id != request_id
             ],
             history=history(database, address),
+            suppressed=suppressions.find(database, mailbox_hash(request.mailbox_key)),
         )

@@ -16,7 +16,6 @@ from raw_connection import connect
 
 from api.mail.carrier import Envelope, Outcome
 from api.mail.file import FileCarrier
-from api.portal.delisting import mailbox_hash
 from dnsbl.store import suppressions
 from dnsbl.store.database import Database
 
@@ -43,7 +42,9 @@ async def suppress(portal: Portal, mailbox: str) -> None:
     link = await portal.link("203.0.113.99", mailbox)
     page = await portal.press(link, "This was not me")
     assert page.status == 200
-    assert await portal.sidecar.truth.read(suppressions.is_suppressed, mailbox_hash(mailbox))
+    assert await portal.sidecar.truth.read(
+        suppressions.is_suppressed, suppressions.mailbox_hash(mailbox)
+    )
 
 
 def alike(page: Page, address: str) -> str:

@@ -17,7 +17,6 @@ from portal import START, Portal
 
 from api.mail.decision import compose_decision
 from api.pages import Pages
-from api.portal.delisting import mailbox_hash
 from dnsbl.config import Config
 from dnsbl.delist import ruling
 from dnsbl.delist.decision import Decision, Outcome
@@ -231,7 +230,9 @@ async def test_a_ruling_of_the_command_line_is_delivered(portal: Portal) -> None
 
 async def test_a_mailbox_that_wants_no_mail_gets_none(portal: Portal) -> None:
     """Though it confirmed a request once."""
-    await portal.sidecar.truth.write(suppressions.suppress, mailbox_hash(MAILBOX), 1, START)
+    await portal.sidecar.truth.write(
+        suppressions.suppress, suppressions.mailbox_hash(MAILBOX), 1, START
+    )
 
     assert await delivered(portal, APPROVED) == []
     assert await portal.state() is State.DELISTED

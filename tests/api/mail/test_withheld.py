@@ -14,7 +14,6 @@ from portal import PATIENCE_S, START, Clock, Page, Portal
 
 from api.mail.precedent import presumed
 from api.mail.schedule import RETRY_AFTER_S
-from api.portal.delisting import mailbox_hash
 from dnsbl.store import audit, outbox, requests, suppressions
 from dnsbl.store.outbox import Attempt, Mail
 from dnsbl.store.requests import Request
@@ -34,7 +33,9 @@ async def suppress(portal: Portal, mailbox: Mailbox) -> None:
         link(await asyncio.to_thread(mailbox.wait_for, QUIET)), "This was not me"
     )
     assert page.status == 200
-    assert await portal.sidecar.truth.read(suppressions.is_suppressed, mailbox_hash(QUIET))
+    assert await portal.sidecar.truth.read(
+        suppressions.is_suppressed, suppressions.mailbox_hash(QUIET)
+    )
 
 
 async def tried(portal: Portal, request_id: int, attempts: int = 1) -> Mail:

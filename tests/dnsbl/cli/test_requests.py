@@ -304,7 +304,7 @@ def test_nobody_rules_by_a_mark_about_what_was_not_shown(
     )
     assert state == "review"
     assert new != old
-    assert f"mark         {new}" not in run("requests", "show", request_id).stdout
+    assert f"mark           {new}" not in run("requests", "show", request_id).stdout
     assert done.exit_code == 0
     assert run_json("requests", "show", request_id)["mark"] is None
 
@@ -346,7 +346,7 @@ def test_an_address_that_nothing_lists_has_a_mark_too(
     """It may be told so; a listing that comes back is another matter."""
     request_id = str(petitions.in_review(database, config, now=NOW - 60))
     mark = run_json("requests", "show", request_id)["mark"]
-    assert f"mark         {mark}" in run("requests", "show", request_id).stdout
+    assert f"mark           {mark}" in run("requests", "show", request_id).stdout
     listings.remove(database, ZONE, parse(ADDRESS), "policy")
     gone = run_json("requests", "show", request_id)["mark"]
 
