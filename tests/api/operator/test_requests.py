@@ -18,7 +18,7 @@ from api.operator.queue import PAGE_ROWS
 from dnsbl.delist import ruling
 from dnsbl.delist.decision import Decision, Outcome
 from dnsbl.delist.ruling import Ruling
-from dnsbl.store import audit, hooks, outbox, request_items, requests
+from dnsbl.store import audit, forgetting, hooks, outbox, request_items, requests
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.outbox import Mail
@@ -184,6 +184,21 @@ async def test_a_request_shows_all_that_is_known(portal: Portal) -> None:
     assert page.has_button("Refuse")
     assert MAILBOX not in page.text
     assert MAILBOX in (await someone.fetch(f"{QUEUE}/{request_id}?mailbox=1")).text
+
+
+async def test_who_asked_long_ago_is_not_known_any_more(portal: Portal) -> None:
+    """The page says so, in its language, and offers no more of it."""
+    request_id = await in_review(portal)
+    someone = await operator(portal)
+    await someone.press(f"{QUEUE}/{request_id}", "Refuse", reason="No.")
+    assert await portal.sidecar.truth.write(forgetting.forget, 1, portal.clock.at + 9) == 1
+
+    page = await someone.fetch(f"{QUEUE}/{request_id}?mailbox=1")
+
+    assert page.status == 200
+    assert page.text.count("<dd>forgotten</dd>") == 2  # its mailbox, and from where
+    assert "show all of it" not in page.text
+    assert "sender.example" not in page.text
 
 
 async def test_what_a_stranger_wrote_is_text(portal: Portal) -> None:
