@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import statistics
 import time
@@ -15,8 +16,8 @@ from typing import Final
 from fuzz import answers, changes, framing, images, names, replies, rows
 
 _STATM: Final = Path("/proc/self/statm")  # proc(5): in pages, the second is what is resident
-ROUNDS_FLAT: Final = 1000  # fewer say little: zones differ in size, and the heap settles
-GROWTH_BYTES_MAX: Final = 16 << 20
+ROUNDS_FLAT: Final = 100  # fewer say little: the heap settles
+GROWTH_BYTES_MAX: Final = 8 << 20
 
 Target = Callable[[Random], Counter[str]]
 
@@ -94,12 +95,14 @@ def run(
     Calls ``report`` after each. Raises DisagreementError, also where memory grew.
     """
     tally = Tally()
+    gc.freeze()  # what is there already is none of a round's
     started = time.monotonic()
     while (count is None or tally.total < count) and (
         seconds is None or time.monotonic() < started + seconds
     ):
         tally.compared += run_round(name, seed, tally.rounds)
         tally.rounds += 1
+        gc.collect()  # zones of a round refer to each other, and would go some time later
         tally.resident.append(resident_bytes())
         report(tally)
     if not tally.is_flat:

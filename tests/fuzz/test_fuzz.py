@@ -112,7 +112,7 @@ def test_an_exception_while_answering_is_found(monkeypatch: pytest.MonkeyPatch) 
 
 def test_memory_that_grows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A target that keeps a little of every round fails at the end of a long run."""
-    sizes = iter(range(50 << 20, 1 << 40, 40_000))
+    sizes = iter(range(50 << 20, 1 << 40, 400_000))
     monkeypatch.setitem(rounds.TARGETS, "growing", lambda _: Counter(compared=1))
     monkeypatch.setattr(rounds, "resident_bytes", lambda: next(sizes))
 
