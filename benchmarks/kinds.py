@@ -1,8 +1,9 @@
 """`python -m benchmarks.kinds`: what other kinds of list cost, and what it costs to be careful.
 
 On one list of addresses: an aggregate of five zones with twenty categories, rate
-limits, and access lists, each beside the plain zone. On a list of domain names:
-ours beside rbldnsd's dnset. Peers take turns as in `rounds`.
+limits, and access lists, each beside the plain zone; and the same questions with
+a key, which the compiled path leaves to Python. On a list of domain names: ours
+beside rbldnsd's dnset. Peers take turns as in `rounds`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -28,6 +30,8 @@ from benchmarks.ports import free_port
 from benchmarks.prepared import Prepared
 from benchmarks.programs import FOLDER, PROJECT, compiled, product
 from benchmarks.questions import ANSWER, ORIGIN, BenchList
+from dnsbl.store.access_keys import AccessKey, add, find, key_hash
+from dnsbl.store.database import open_writer
 
 CACHE: Final = PROJECT / "build" / "bench" / "kinds"
 PAGE: Final = FOLDER / "KINDS.md"
@@ -37,10 +41,15 @@ REFUSED_NETWORKS: Final = 500
 ADDRESSES: Final = PLANS["1M"]
 NAMES: Final = ListPlan("names", 1_000_000)
 
+KINDS: Final = ("addresses", "keys", "names")
+
 PLAIN: Final = "dnsbl"
 AGGREGATE: Final = "dnsbl, aggregate"
 LIMITED: Final = "dnsbl, rate limits"
 GUARDED: Final = "dnsbl, access lists"
+KEYED: Final = "dnsbl, keys"
+KEYED_LIST: Final = f"{ADDRESSES.name}, with and without a key"
+KEY: Final = "benchmarkbenchmarkbenchmar"  # its holder's alone, in a database of ours
 DNSET: Final = "rbldnsd dnset"
 
 _LIMITS: Final = "[dns.rate_limit]\n" + "".join(
@@ -201,6 +210,51 @@ def _beside(plain: Kind, name: str, more: str) -> Kind:
     return replace(plain, name=name, prepared=Prepared(folder), more=more)
 
 
+def with_key(served: BenchList) -> BenchList:
+    """The same list, asked with the key: `4.3.2.1.KEY.bl.example`."""
+    asked = served.questions.with_name("questions-keyed")
+    origin = b"".join(bytes([len(label)]) + label.encode() for label in ORIGIN.split("."))
+    label = bytes([len(KEY)]) + KEY.encode()
+
+    def write(file: Path) -> None:
+        data = served.questions.read_bytes()
+        with file.open("wb") as out:
+            at = 0
+            while at < len(data):
+                (length,) = struct.unpack_from("!H", data, at)
+                octets = data[at + 2 : at + 2 + length]
+                octets = octets.replace(origin, label + origin)
+                out.write(struct.pack("!H", len(octets)) + octets)
+                at += 2 + length
+
+    if not asked.exists():
+        written(asked, write)
+    sample = tuple(
+        (".".join((*reversed(address.split(".")), KEY)), listed)
+        for address, listed in served.sample
+    )
+    return replace(served, questions=asked, sample=sample)
+
+
+def measure_keyed(bench: rounds.Bench, figures: Figures, served: BenchList, folder: Path) -> None:
+    """The plain zone and one that wants a key take turns, each asked in its own way."""
+    plain = Kind(PLAIN, Prepared(folder / "plain"), ())
+    plain.bring([(ORIGIN, "spam", served.feed)])
+    text = zone_text(ORIGIN, ("spam",)) + '[keys]\nmode = "required"\n'
+    keyed = replace(_beside(plain, KEYED, ""), zones=((ORIGIN, text),))
+    hashed = key_hash(KEY.encode())
+    assert hashed is not None
+    with closing(open_writer(keyed.prepared.database)) as database:
+        if find(database, ORIGIN, "bench") is None:
+            add(database, AccessKey(hashed, ORIGIN, "bench", None, created_at=0))
+    ways = [(plain, served), (keyed, with_key(served))]
+    for turn in range(bench.rounds):
+        for peer, asked in ways[:: 1 if turn % 2 else -1]:
+            values = rounds.take_turn(bench, peer, asked)
+            figures.add(KEYED_LIST, peer.name, turn, **values)
+            print(f"{KEYED_LIST}: {peer.name}: {values['cpu_us']:.2f} µs each", flush=True)
+
+
 def name_kinds(served: BenchList, folder: Path) -> list[Peer]:
     """Ours beside rbldnsd's."""
     text = zone_text(ORIGIN, ("spam",), 'lists = "names"\n')
@@ -209,13 +263,15 @@ def name_kinds(served: BenchList, folder: Path) -> list[Peer]:
     return [ours, Rbldnsd("dnset")]
 
 
-AIMS: Final = (
+AIMS: Final[tuple[tuple[str, float | None, str, tuple[str, str], tuple[str, str]], ...]] = (
     ("aggregate of 5 zones and 20 categories: CPU per query, to one zone", 1.15,
      ADDRESSES.name, (AGGREGATE, "cpu_us"), (PLAIN, "cpu_us")),
     ("rate limits on: CPU per query, to none", 1.05,
      ADDRESSES.name, (LIMITED, "cpu_us"), (PLAIN, "cpu_us")),
     ("access lists on: CPU per query, to none", 1.05,
      ADDRESSES.name, (GUARDED, "cpu_us"), (PLAIN, "cpu_us")),
+    ("asked with a key: CPU per query, to none", None,
+     KEYED_LIST, (KEYED, "cpu_us"), (PLAIN, "cpu_us")),
     ("names: CPU per query, to rbldnsd dnset", 0.9,
      NAMES.name, (PLAIN, "cpu_us"), (DNSET, "cpu_us")),
     ("names: resident memory, to rbldnsd dnset", 1.0,
@@ -233,6 +289,9 @@ def page(figures: Figures) -> str:
     rows = []
     for text, most, of_list, upper, lower in AIMS:
         spread = figures.ratio(of_list, upper, lower)
+        if most is None:  # it costs what it costs
+            rows.append([text, "", report.cell(spread, "×"), ""])
+            continue
         holds = None if spread is None else spread.median <= most
         rows.append([text, f"≤ {most:g} ×", report.cell(spread, "×"), report.HOLDS[holds]])
     parts = [
@@ -252,6 +311,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--entries", type=int, default=ADDRESSES.entries, help="of each list")
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS, help="these alone")
     parser.add_argument("--write", action="store_true", help="renews KINDS.md")
     chosen, _ = parser.parse_known_args()  # others are of `python -m benchmarks`
     figures = Figures(machine.about())
@@ -261,9 +321,13 @@ def main() -> int:
         bench = rounds.Bench(chosen.seconds, chosen.rounds, probe, folder / "logs", Path(programs))
         addresses = replace(ADDRESSES, entries=chosen.entries)
         served = questions.prepare(addresses, folder / "lists")
-        rounds.measure(bench, figures, address_kinds(served, folder), served)
-        served = prepare_names(folder / "lists", replace(NAMES, entries=chosen.entries))
-        rounds.measure(bench, figures, name_kinds(served, folder), served)
+        if "addresses" in chosen.kinds:
+            rounds.measure(bench, figures, address_kinds(served, folder), served)
+        if "keys" in chosen.kinds:
+            measure_keyed(bench, figures, served, folder)
+        if "names" in chosen.kinds:
+            served = prepare_names(folder / "lists", replace(NAMES, entries=chosen.entries))
+            rounds.measure(bench, figures, name_kinds(served, folder), served)
     print(page(figures))
     if chosen.write:
         PAGE.write_text(page(figures))

@@ -10,6 +10,7 @@ from benchmarks import kinds, questions
 from benchmarks.figures import Figures
 from benchmarks.prepared import Prepared
 from dnsbl.config import load
+from dnsbl.config.keys import may_be_key
 from dnsbl.name import parse_name
 
 
@@ -58,4 +59,23 @@ def test_the_page_judges_by_rounds() -> None:
 
     assert "| date | 2026-11-25 |" in page
     assert "| ≤ 1.15 × | 1.10 × | yes |" in page
-    assert page.count("not measured") == len(kinds.AIMS) - 1
+    judged = [most for _, most, *_ in kinds.AIMS if most is not None]
+    assert page.count("not measured") == len(judged) - 1
+
+
+def test_the_questions_with_a_key_are_the_same_questions(tmp_path: Path) -> None:
+    """Each has the key before the origin, and nothing else is another."""
+    served = questions.prepare(replace(kinds.ADDRESSES, entries=400), tmp_path)
+    keyed = kinds.with_key(served)
+
+    label = bytes([26]) + kinds.KEY.encode()
+    assert may_be_key(kinds.KEY.encode())
+    plain = served.questions.read_bytes()
+    with_key = keyed.questions.read_bytes()
+    assert with_key.count(label + b"\2bl\7example\0") == plain.count(b"\2bl\7example\0") > 400
+    at = 2 + int.from_bytes(with_key[:2], "big")
+    assert with_key[2:at].replace(label, b"") == plain[2 : 2 + int.from_bytes(plain[:2], "big")]
+    assert questions.message(keyed.sample[0][0]).replace(label, b"") == questions.message(
+        served.sample[0][0]
+    )
+    assert [held for _, held in keyed.sample] == [held for _, held in served.sample]
