@@ -178,6 +178,7 @@ async def _shown(
                 "used": looked.standing is Standing.USED,
                 "findings": looked.findings,
                 "items": looked.items,
+                "lapsed": looked.lapsed,
                 "form_token": services.form_tokens.mint(_purpose(token), ""),
             },
             language=language,

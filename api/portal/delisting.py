@@ -19,7 +19,15 @@ from dnsbl.delist.conclusion import conclude
 from dnsbl.delist.decision import Decision
 from dnsbl.delist.findings import Finding, find
 from dnsbl.network import parse_address
-from dnsbl.store import delist_tokens, journal, outbox, request_items, requests, suppressions
+from dnsbl.store import (
+    delist_tokens,
+    delistings,
+    journal,
+    outbox,
+    request_items,
+    requests,
+    suppressions,
+)
 from dnsbl.store.database import Database
 from dnsbl.store.request_items import Item
 from dnsbl.store.request_states import PENDING, State
@@ -47,13 +55,15 @@ class Standing(enum.Enum):
 class Looked:
     """A token, the request that it belongs to (None where the token is unknown), what lists now.
 
-    ``items`` is what was decided about the request so far.
+    ``items`` is what was decided about the request so far. ``lapsed``: what it took
+    off is listed again, only since the time of its exclusion is over.
     """
 
     standing: Standing
     request: Request | None
     findings: tuple[Finding, ...]
     items: tuple[Item, ...] = ()
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +111,13 @@ def look(database: Database, config: Config, token: bytes, now: int) -> Looked:
         standing = Standing.WAITING
     else:
         standing = Standing.OPEN
+    address = parse_address(request.address)
     return Looked(
         standing,
         request,
-        tuple(find(database, config, parse_address(request.address), now)),
+        tuple(find(database, config, address, now)),
         tuple(request_items.of_request(database, request.id)),
+        delistings.has_only_lapsed(database, address, request.id),
     )
 
 

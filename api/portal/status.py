@@ -16,7 +16,7 @@ from api.services import SERVICES
 from dnsbl.config import Config
 from dnsbl.delist.findings import Finding, asks_operator, find
 from dnsbl.network import parse_address
-from dnsbl.store import outbox, request_items, requests
+from dnsbl.store import delistings, outbox, request_items, requests
 from dnsbl.store.database import Database
 from dnsbl.store.outbox import Mail
 from dnsbl.store.request_items import Item
@@ -37,6 +37,7 @@ class _Found:
     """A request and what came of it.
 
     ``mail`` is the first with a link; ``reminder`` the last of those that are sent after a wait.
+    ``lapsed``: it is listed again, only since the time of its exclusion is over.
     """
 
     request: Request
@@ -44,6 +45,7 @@ class _Found:
     reminder: Mail | None
     findings: Sequence[Finding]
     items: Sequence[Item]
+    lapsed: bool
 
 
 async def page(request: web.Request) -> web.Response:
@@ -71,6 +73,7 @@ async def page(request: web.Request) -> web.Response:
             "reminder": found.reminder,
             "findings": found.findings,
             "items": found.items,
+            "lapsed": found.lapsed,
             "refresh_s": refresh_s,
             "still": still,
             "sender": services.config.mail.sender,
@@ -101,6 +104,7 @@ def _read(database: Database, config: Config, status_hash: bytes, now: float) ->
     asked = requests.by_status(database, status_hash)
     if asked is None:
         return None
+    address = parse_address(asked.address)
     mails = [
         mail for mail in outbox.all_of_request(database, asked.id) if mail.kind == "confirm_mail"
     ]
@@ -108,6 +112,7 @@ def _read(database: Database, config: Config, status_hash: bytes, now: float) ->
         asked,
         mails[-1] if mails else None,
         mails[0] if len(mails) > 1 else None,
-        find(database, config, parse_address(asked.address), now),
+        find(database, config, address, now),
         request_items.of_request(database, asked.id),
+        delistings.has_only_lapsed(database, address, asked.id),
     )
