@@ -122,6 +122,7 @@ class Plan:
     nameservers: tuple[str, str] = NAMESERVERS
     hidden: bool = False  # from the root: the lists are not delegated
     config: str = ""  # further TOML of dnsbl.toml, beginning with a table of its own
+    zone_config: str = ""  # the same of each zone file
 
     def zone(self, origin: str) -> str:
         """The zone file of a list."""
@@ -137,7 +138,7 @@ class Plan:
             ),
             category=kind.category,
             text=kind.text,
-        )
+        ) + self.zone_config  # fmt: skip
 
     @property
     def delegation(self) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from internet import EMPTY, KINDS, Internet, Plan
+from keyed import ZONE_CONFIG, Keyed
 from namespaces import namespace
 from resolvers import unbound
 from running import PROGRAM, Running, run_dnsbl
@@ -93,3 +94,13 @@ def site(internet: Callable[..., Internet], tool: Callable[[str], str]) -> Calla
         return made
 
     return make
+
+
+@pytest.fixture
+def keyed(internet: Callable[..., Internet], tool: Callable[[str], str]) -> Keyed:
+    """An internet whose list wants a key, with an Unbound that was told of the list."""
+    tool("unbound")
+    made = internet(Plan(hidden=True, zone_config=ZONE_CONFIG))
+    unbound(made, told=True)
+    made.until_answered("mx.example", "A")
+    return Keyed(made)

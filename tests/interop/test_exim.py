@@ -18,6 +18,7 @@ from internet import (
     UNLISTED,
     Internet,
 )
+from keyed import Keyed
 from sender import send, until_taken
 
 CONFIG = """\
@@ -36,14 +37,20 @@ acl_check_rcpt:
   accept
 """
 FILE = "/etc/exim4/exim4.conf"
+RULES = "/etc/exim4/conf.d/acl/30_exim4-config_check_rcpt"
 USER = "Debian-exim"  # compiled in
 
 
 @pytest.fixture(scope="module")
 def exim(site: Callable[[], Internet], tool: Callable[[str], str]) -> Internet:
     """Exim, with the rule of docs/mail-servers.md for RCPT."""
-    program = tool("exim4")
     made = site()
+    start(made, tool("exim4"), snippet("Exim", RULES))
+    return made
+
+
+def start(made: Internet, program: str, rules: str) -> None:
+    """Starts Exim with those rules for RCPT."""
     at = made.namespace
     at.run("sh", "-c", f"id {USER} || useradd --system --home-dir /run/exim4 {USER}")
     at.run("install", "-d", "-o", USER, "/run/exim4")
@@ -52,12 +59,11 @@ def exim(site: Callable[[], Internet], tool: Callable[[str], str]) -> Internet:
         CONFIG.format(
             interfaces=f"{MAIL_SERVER} ; {MAIL_SERVER_IPV6}",
             program=program,
-            rules=snippet("Exim", "/etc/exim4/conf.d/acl/30_exim4-config_check_rcpt"),
+            rules=rules,
         ),
     )
     made.start(program, "-C", FILE, "-bdf")
     made.until_listening(25)
-    return made
 
 
 @pytest.mark.parametrize("client", [LISTED, LISTED_IPV6])
@@ -98,3 +104,19 @@ def test_dnslists_stops_no_mail_where_the_list_is_gone(exim: Internet) -> None:
     exim.cut_off()  # so this test is the module's last
 
     until_taken(exim, IN_RANGE)
+
+
+def test_a_key_stays_where_it_is(keyed: Keyed, tool: Callable[[str], str]) -> None:
+    """The refusal names the list, its text and the portal; the log has no key either."""
+    start(keyed.internet, tool("exim4"), keyed.lines("Exim with a key", RULES))
+
+    reply = send(keyed.internet, LISTED)
+
+    assert reply.code == 550
+    assert f"{LISTED} is listed in bl.example: Banned sending IP" in reply.text
+    assert f"{PORTAL}/?ip={LISTED}" in reply.text
+    assert keyed.key not in reply.text
+    assert send(keyed.internet, UNLISTED).code == 250
+    log = (keyed.internet.namespace.root / "run/exim4/log_mainlog").read_text()
+    assert "listed in bl.example" in log
+    assert keyed.key not in log

@@ -18,6 +18,7 @@ from internet import (
     UNLISTED,
     Internet,
 )
+from keyed import Keyed
 from sender import send, until_taken
 
 MAIN = f"""\
@@ -41,17 +42,22 @@ def start(site: Callable[[], Internet], tool: Callable[[str], str]) -> Callable[
     def start(main: str, master: str) -> Internet:
         tool("postfix")
         made = site()
-        at = made.namespace
-        at.write("/etc/postfix/main.cf", MAIN + main)
-        services = (at.root / "usr/share/postfix/master.cf.dist").read_text()
-        services = services.replace("\nsmtp      inet", "\n#smtp      inet")
-        at.write(MASTER, services + master)
-        at.run("postconf", "-F", "*/*/chroot = n")
-        at.run("postfix", "start")
-        made.until_listening(25)
+        begin(made, main, master)
         return made
 
     return start
+
+
+def begin(made: Internet, main: str, master: str) -> None:
+    """Starts Postfix there."""
+    at = made.namespace
+    at.write("/etc/postfix/main.cf", MAIN + main)
+    services = (at.root / "usr/share/postfix/master.cf.dist").read_text()
+    services = services.replace("\nsmtp      inet", "\n#smtp      inet")
+    at.write(MASTER, services + master)
+    at.run("postconf", "-F", "*/*/chroot = n")
+    at.run("postfix", "start")
+    made.until_listening(25)
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +133,37 @@ def test_reject_rbl_client_stops_no_mail_where_the_list_is_gone(smtpd: Internet)
     smtpd.cut_off()  # so this test is the module's last
 
     until_taken(smtpd, IN_RANGE)
+
+
+def test_a_key_stays_where_it_is(keyed: Keyed, tool: Callable[[str], str]) -> None:
+    """The refusal names the list, its text and the portal, and no key."""
+    tool("postfix")
+    heading, replies = "Postfix with a key", "/etc/postfix/dnsbl_replies"
+    keyed.internet.namespace.write(replies, keyed.lines(heading, replies))
+    main = keyed.lines(heading, "/etc/postfix/main.cf")
+    begin(keyed.internet, main, snippet("Postfix", MASTER))
+
+    reply = send(keyed.internet, LISTED)
+
+    assert reply.code == 554
+    assert f"Client host [{LISTED}] blocked using bl.example; Banned sending IP" in reply.text
+    assert f"{PORTAL}/?ip={LISTED}" in reply.text
+    assert keyed.key not in reply.text
+    assert send(keyed.internet, UNLISTED).code == 250
+
+
+def test_a_key_stays_in_postscreen(keyed: Keyed, tool: Callable[[str], str]) -> None:
+    """The refusal names the list, and where to ask, and no key."""
+    tool("postfix")
+    heading, names = "Postscreen with a key", "/etc/postfix/dnsbl_names"
+    keyed.internet.namespace.write(names, keyed.lines(heading, names))
+    main = keyed.lines(heading, "/etc/postfix/main.cf")
+    begin(keyed.internet, main + "postscreen_greet_wait = 2s\n", snippet("Postscreen", MASTER))
+
+    reply = send(keyed.internet, LISTED)
+
+    assert reply.code == 550
+    assert "blocked using bl.example" in reply.text
+    assert f"https://delist.example/?ip={LISTED}" in reply.text
+    assert keyed.key not in reply.text
+    assert send(keyed.internet, UNLISTED).code == 250

@@ -17,6 +17,7 @@ from internet import (
     Internet,
     until,
 )
+from keyed import Keyed
 from sender import MESSAGE
 
 LOCAL = f"""\
@@ -85,3 +86,17 @@ def test_a_listed_domain_is_scored_as_sender_and_as_link(spamassassin: Internet)
     assert "3.0 DBL_EXAMPLE_FROM" in report
     assert "3.0 DBL_EXAMPLE_URI" in report
     assert "BL_EXAMPLE_SPAM" not in report
+
+
+def test_a_key_stays_where_it_is(keyed: Keyed, tool: Callable[[str], str]) -> None:
+    """The report has the score, the text and the portal, and no key."""
+    tool("spamassassin")
+    keyed.internet.namespace.write(PATH, LOCAL + keyed.lines("SpamAssassin with a key", PATH))
+
+    report = scan(keyed.internet, LISTED)
+
+    assert "3.0 BL_EXAMPLE_SPAM" in report
+    assert f"Banned sending IP [{LISTED}]" in report
+    assert f"{PORTAL}/?ip={LISTED}" in report
+    assert keyed.key not in report
+    assert "BL_EXAMPLE" not in scan(keyed.internet, UNLISTED)
