@@ -23,6 +23,7 @@ from dnsbl.network import NetworkError
 
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
+ALIKE_LEAST: Final = 0.7  # "lsit" is meant for list; "export" for nothing that there is
 
 # Each verb's module and name in it, in the order in which the help shows them. A module is imported
 # when its verb is called: to list an address, nothing is needed of what serves.
@@ -79,7 +80,7 @@ class Commands(click.Group):
         """The verb that a command line begins with. click would guess among those imported."""
         name = args[0]
         if name not in VERBS and not name.startswith("-"):
-            meant = difflib.get_close_matches(name, VERBS, 1)
+            meant = difflib.get_close_matches(name, VERBS, 1, ALIKE_LEAST)
             ctx.fail(f"No such command {name!r}" + "".join(f"; did you mean {n}?" for n in meant))
         return super().resolve_command(ctx, args)
 

@@ -11,6 +11,7 @@ from dnsbl.config import CategoryConfig, Config, ZoneConfig
 from dnsbl.name import Name
 from dnsbl.store import journal
 from dnsbl.store.database import Database
+from dnsbl.store.listings import has_category
 from dnsbl.subject import Subject
 from dnsbl.zone.builtin import NEVER_LISTED, test_entries
 
@@ -124,7 +125,8 @@ def narrowed(
 ) -> Narrowing:
     """What rows a command keeps to: any that the database has, though no file names them now.
 
-    Raises click.UsageError for a zone that neither knows, and for one that has no rows of its own.
+    Raises click.UsageError for a zone or a category that neither knows, and for a zone that has no
+    rows of its own.
     """
     if zone is not None:
         zone = origin(zone)
@@ -133,4 +135,16 @@ def narrowed(
             check_has_own(configured)
         elif zone not in journal.serials(database):
             chosen_zone(config, zone)
+    names = dict.fromkeys(
+        item.name
+        for each in config.zones
+        if zone in (None, each.origin)
+        for item in each.categories
+    )
+    if not (category is None or category in names or has_category(database, zone, category)):
+        where = f" in {zone}" if zone else ""
+        raise click.UsageError(
+            f"--category: there is no category {category!r}{where}; "
+            f"the categories are: {', '.join(names)}"
+        )
     return Narrowing(zone, category)

@@ -1,4 +1,4 @@
-"""`token`: what operators log in with, and what their programs show to the HTTP API."""
+"""`token`: what operators log in with."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from dnsbl.cli.verb import Verb
 from dnsbl.config import load
 from dnsbl.errors import DnsblError
 from dnsbl.store import api_tokens, audit
-from dnsbl.store.api_tokens import SCOPES, ApiToken, TokenNameError, may_be_token, parse_name
+from dnsbl.store.api_tokens import ApiToken, Scope, TokenNameError, may_be_token, parse_name
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
+
+# `read` and `write` are kept for an HTTP API, which there is not yet: nothing would heed them.
+OFFERED: Final[tuple[Scope, ...]] = ("review",)
 
 _HEADERS: Final = ("name", "scopes", "made at", "expires at", "last used at", "revoked at")
 
@@ -77,12 +80,12 @@ def _record(database: Database, act: str, token: ApiToken, now: int, note: str =
     audit.record(database, [Act(now, options.actor(), act, note=f"{token.name}{note}")])
 
 
-@click.group("token", short_help="Make, list and revoke tokens of operators and programs.")
+@click.group("token", short_help="Make, list and revoke tokens of operators.")
 def token() -> None:
     """Work the tokens that operators log in with at /operator/login.
 
-    What a token is good for is its scopes. `review`: to see requests and to
-    decide about them. `read` and `write`: for the HTTP API.
+    What a token is good for is its scopes. There is one, `review`: to see
+    requests and to decide about them.
     """
 
 
@@ -93,8 +96,8 @@ def token() -> None:
     examples=("dnsbl token create anna --scope review --for 90d",),
 )
 @click.argument("name", type=TokenName())
-@click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True,
-              help="What it is good for; may be given several times.")  # fmt: skip
+@click.option("--scope", "scopes", type=click.Choice(OFFERED), multiple=True, required=True,
+              help="What it is good for.")  # fmt: skip
 @options.for_option("until it is revoked")
 @options.wait_option
 @options.config_option

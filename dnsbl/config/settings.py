@@ -11,7 +11,7 @@ from dnsbl.config.hooks import HookConfig, read_hooks
 from dnsbl.config.mail import MailConfig, read_mail
 from dnsbl.config.portal import PortalConfig, read_portal
 from dnsbl.config.resolver import NO_RESOLVER, ResolverConfig, read_resolver
-from dnsbl.config.toml import Table
+from dnsbl.config.toml import ConfigError, Table
 from dnsbl.config.zonefile import ZoneConfig
 from dnsbl.config.zones import read_zones
 
@@ -119,7 +119,13 @@ def default_file() -> Path:
 def load(file: Path) -> Config:
     """The configuration and its zones. Paths in it are relative to the file. Raises ConfigError."""
     file = file.absolute()
-    table = Table.read(file)
+    try:
+        table = Table.read(file)
+    except ConfigError as error:
+        if os.path.exists(file):  # noqa: PTH110  # Path.exists raises where nothing may be seen
+            raise
+        hint = f"name it with --config FILE or {CONFIG_FILE_VARIABLE}"
+        raise ConfigError(f"{error}; {hint}") from None
     folder = file.parent
     data = _read_data(table.table("data"))
     portal = read_portal(table.table("portal"))

@@ -217,6 +217,17 @@ def count(database: Database) -> dict[tuple[str, str], int]:
     return {(row["zone"], row["category"]): row["n"] for row in rows}
 
 
+def has_category(database: Database, zone: str | None, category: str) -> bool:
+    """Whether a listing or an exclusion is of that category, in a zone or in any."""
+    return any(
+        database.row(
+            f"SELECT 1 FROM {table} WHERE category = ? AND (? IS NULL OR zone = ?) LIMIT 1",
+            category, zone, zone,
+        ) is not None
+        for table in ("listings", "exclusions")
+    )  # fmt: skip
+
+
 def take_expired(database: Database, now: int, limit: int) -> list[Listing]:
     """Removes listings whose time has come, at most so many; what they were."""
     rows = database.rows(

@@ -71,6 +71,7 @@ def test_no_command_shows_the_help(run: Callable[..., Any]) -> None:
     assert result.exit_code == 2
     assert result.output.startswith("Usage: dnsbl [OPTIONS] COMMAND")
     plainly(run("frobnicate"), 2, "No such command 'frobnicate' (see `dnsbl --help`)")
+    plainly(run("export"), 2, "No such command 'export' (see `dnsbl --help`)")
     plainly(run("lsit"), 2, "No such command 'lsit'; did you mean list? (see `dnsbl --help`)")
     plainly(run("--frobnicate"), 2, "No such option '--frobnicate'")
 
@@ -108,7 +109,10 @@ def test_the_configuration_may_be_named_before_the_command(house: House) -> None
     assert added.stdout == "192.0.2.1 listed in bl.example/spam\n"
     assert "192.0.2.1/32" in own.stdout
     assert missing.exit_code == 2
-    assert missing.stderr == "dnsbl: /nowhere: cannot be read: No such file or directory\n"
+    assert missing.stderr == (
+        "dnsbl: /nowhere: cannot be read: No such file or directory; "
+        "name it with --config FILE or DNSBL_CONFIG\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,6 @@ def test_list_is_an_array_for_programs(
         (("--zone", "BL.example."), ["192.0.2.1/32", "2001:db8::/32"]),
         (("--zone", "old.example"), ["198.51.100.0/24"]),
         (("--category", "bad"), ["198.51.100.0/24"]),
-        (("--category", "other"), []),
         (("--limit", "2"), ["192.0.2.1/32", "2001:db8::/32"]),
         (("--exclusions",), ["192.0.2.2/32", "192.0.2.3/32", "192.0.2.4/32"]),
         (("--exclusions", "--category", "spam"), ["192.0.2.2/32", "192.0.2.3/32"]),
@@ -88,6 +87,29 @@ def test_list_keeps_to_zone_category_and_number(
 ) -> None:
     """Exclusions of every category are among those of each."""
     assert [item["network"] for item in run_json("list", *narrowing)] == expected
+
+
+@pytest.mark.usefixtures("listed")
+@pytest.mark.parametrize(
+    ("narrowing", "where"), [((), ""), (("--zone", "bl.example"), " in bl.example")]
+)
+def test_a_category_that_nobody_knows_is_wrong_usage(
+    run: Callable[..., Any], narrowing: tuple[str, ...], where: str
+) -> None:
+    """An empty table would say that nothing is listed there."""
+    result = run("list", "--category", "foo", *narrowing)
+
+    assert result.exit_code == 2
+    assert f"there is no category 'foo'{where}; the categories are: spam" in result.stderr
+
+
+def test_a_category_of_the_database_alone_is_known(
+    run_json: Callable[..., Any], database: Database
+) -> None:
+    """Its rows are left from an earlier configuration."""
+    listings.add(database, Listing("bl.example", parse("192.0.2.1"), "old", listed_at=1))
+
+    assert len(run_json("list", "--category", "old")) == 1
 
 
 @pytest.mark.usefixtures("listed")

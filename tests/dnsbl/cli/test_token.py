@@ -24,29 +24,29 @@ def audited(database: Database) -> list[tuple[str, str]]:
 
 def test_create_shows_a_token_once_and_keeps_its_hash(run: Run, database: Database) -> None:
     """With where to log in; nothing of it is in the database or the audit."""
-    result = run("token", "create", "anna", "--scope", "review", "--scope", "read", "--for", "90d")
+    result = run("token", "create", "anna", "--scope", "review", "--for", "90d")
 
     [text] = re.findall(r"^  (dnsbl_[A-Za-z0-9_-]{43})$", result.stdout, re.MULTILINE)
     found = api_tokens.find_by_hash(database, api_tokens.token_hash(text))
     assert (result.exit_code, result.stderr) == (0, "")
-    assert re.search(r"^anna may read, review, until 20\S+, with this token", result.stdout)
+    assert re.search(r"^anna may review, until 20\S+, with this token", result.stdout)
     assert re.search(r"^To log in with it: http://\S+/operator/login$", result.stdout, re.MULTILINE)
     assert found is not None
-    assert (found.name, found.scopes) == ("anna", {"read", "review"})
+    assert (found.name, found.scopes) == ("anna", {"review"})
     assert found.created_at == pytest.approx(time.time(), abs=60)
     assert found.expires_at == found.created_at + 90 * DAY_S
-    assert audited(database) == [("token.created", "anna, for read, review")]
+    assert audited(database) == [("token.created", "anna, for review")]
     assert not any(text.encode() in file.read_bytes() for file in database.path.parent.iterdir())
 
 
 def test_tokens_print_json(run_json: Run) -> None:
     """The shapes that docs/commands.md describes, through a whole life."""
-    made = run_json("token", "create", "ci", "--scope", "write")
+    made = run_json("token", "create", "ci", "--scope", "review")
     shape = {name: made[name] for name in made if name != "token"}
 
     assert api_tokens.may_be_token(made["token"])
     assert shape == {
-        "id": shape["id"], "name": "ci", "scopes": ["write"], "created_at": shape["created_at"],
+        "id": shape["id"], "name": "ci", "scopes": ["review"], "created_at": shape["created_at"],
         "expires_at": None, "revoked_at": None, "last_used_at": None,
     }  # fmt: skip
     assert run_json("token", "list") == [shape]
@@ -111,5 +111,5 @@ def test_what_makes_no_token_is_refused(run: Run) -> None:
     )
     assert [result.exit_code for result in (name, without, unknown)] == [2, 2, 2]
     assert "a token's name is 1 to 64 of a-z" in name.stderr
-    assert "Missing option '--scope'. Choose from: review, read, write (see" in without.stderr
-    assert "'all' is not one of 'review', 'read', 'write'" in unknown.stderr
+    assert "Missing option '--scope'. Choose from: review (see" in without.stderr
+    assert "'all' is not 'review'" in unknown.stderr
