@@ -21,6 +21,13 @@ _FIRST: Final = ""
 _LAST: Final = "\U0010ffff"
 _GROUP_BITS: Final = 16
 
+OPEN_BETWEEN: Final = """
+    SELECT DISTINCT zone, network, category FROM delistings
+    WHERE relisted_at IS NULL AND lapsed_at IS NULL
+      AND (zone, network, category) > (?, ?, ?) AND (zone, network, category) < (?, ?, ?)
+    ORDER BY zone, network, category LIMIT ?
+"""
+
 _Range = tuple[Key, Key]  # what lies between, without both
 
 
@@ -84,12 +91,7 @@ def page(database: Database, ground: Ground, after: Key | None, limit: int) -> P
             continue
         # SQLite compares octets of UTF-8, Python code points: the order is the same.
         rows = database.rows(
-            """
-            SELECT DISTINCT zone, network, category FROM delistings
-            WHERE relisted_at IS NULL AND lapsed_at IS NULL
-              AND (zone, network, category) > (?, ?, ?) AND (zone, network, category) < (?, ?, ?)
-            ORDER BY zone, network, category LIMIT ?
-            """,
+            OPEN_BETWEEN,
             *start, *high, limit - len(found) + 1,
         )  # fmt: skip
         found += [(row["zone"], row["network"], row["category"]) for row in rows]

@@ -435,7 +435,7 @@ class Requests(RuleBasedStateMachine):
             if isinstance(prepared, Draft):
                 assert petition.mailbox not in self.suppressed
                 if mail.kind == "confirm_mail":
-                    assert petition.state in WAITING
+                    assert petition.state in WAITING | {State.COOLDOWN}  # then it reminds
                     petition.links[prepared.token] = Link(
                         used=False, expires_at=petition.expires_at
                     )
@@ -561,7 +561,7 @@ class Requests(RuleBasedStateMachine):
         self._watch()
 
     def _watch(self) -> None:
-        """Whatever is listed again ends a delisting and relists its request; none that is stays open."""
+        """What is listed again ends a delisting, and relists its request; none stays open."""
         ended = self._ended()
         while (batch := news.look(self.database, BATCH_ROWS, self.now)) is not None:
             with self.database.transaction():
@@ -633,7 +633,10 @@ class Requests(RuleBasedStateMachine):
     @invariant()
     def mails_fit_states(self) -> None:
         """A request that waits has its mail queued or sent; one that ended sends none that asks."""
-        fits = {State.MAIL_QUEUED: {"queued"}, State.MAIL_SENT: {"sent"}}
+        fits = {
+            State.MAIL_QUEUED: {"queued"}, State.MAIL_SENT: {"sent"},
+            State.COOLDOWN: {"queued", "sent", "failed"},  # one that reminds comes later
+        }  # fmt: skip
         for petition in self.known.values():
             mail = outbox.of_request(self.database, petition.id)
             assert mail is not None

@@ -13,11 +13,13 @@ from house import House
 from portal import START, Clock
 from structlog.typing import EventDict
 
+from api.expiry import Expiry
 from api.truth import Truth
 from api.watch import BATCH_ROWS, Watch
 from dnsbl.network import Network, parse
-from dnsbl.store import listings
+from dnsbl.store import delistings, exclusions, listings
 from dnsbl.store.database import Database, open_writer
+from dnsbl.store.exclusions import Exclusion
 from dnsbl.store.listings import Listing
 
 MANY = 10_000
@@ -115,6 +117,43 @@ async def test_nothing_is_written_while_nothing_changes(
     await look(watch)
     with closing(open_writer(house.config.data.database)) as other, other.transaction():
         assert not await watch.round()
+
+
+def delist(database: Database, network: str) -> None:
+    """Takes an address out of the network around it, as the portal does."""
+    grace = Exclusion(
+        "bl.example", parse(network), "spam", grace=True, excluded_at=START, expires_at=START + 60
+    )
+    exclusions.exclude(database, grace)
+    delistings.record(database, "bl.example", parse(network), "spam", now=START, request_id=0)
+
+
+@pytest.mark.parametrize("way", ["expired", "voided", "removed"])
+@pytest.mark.parametrize(
+    ("wide", "network"),
+    [("198.51.100.0/24", "198.51.100.7/32"), ("2001:db8:7::/48", "2001:db8:7:1::/64")],
+)
+async def test_the_end_of_an_exclusion_is_told_and_logged(
+    truth: Truth, clock: Clock, log: list[EventDict], way: str, wide: str, network: str
+) -> None:
+    """Whoever ended it; as lapsed, unless new evidence voided it."""
+    watch = Watch([notified()], truth, clock)
+    await truth.write(add, wide)
+    await truth.write(delist, network)
+    await look(watch)
+    clock.at += 60
+    if way == "expired":
+        await Expiry(truth, clock).round()
+    elif way == "voided":
+        await truth.write(add, network)
+    else:
+        await truth.write(exclusions.unexclude, "bl.example", parse(network), "spam")
+    await look(watch)
+
+    (line,) = [one for one in log if one["event"] == "relisted"]
+    assert (line["network"], line["lapsed"]) == (network, way != "voided")
+    assert line["listed"] == (network if way == "voided" else wide)
+    assert (await told(truth))[-1] == "listing.relisted"
 
 
 async def test_a_gap_in_the_journal_is_logged(

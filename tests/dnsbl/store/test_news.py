@@ -29,6 +29,7 @@ from dnsbl.store import (
     journal,
     listings,
     news,
+    open_delistings,
     pruning,
     requests,
     statistics,
@@ -40,7 +41,7 @@ from dnsbl.store.exclusions import Exclusion
 from dnsbl.store.listings import Listing
 from dnsbl.store.news import Batch
 from dnsbl.store.pruning import Bounds
-from dnsbl.store.relapse import Relapse
+from dnsbl.store.relapse import LAPSED, Relapse
 from dnsbl.store.requests import NewRequest, State
 
 ZONE = "bl.example"
@@ -298,6 +299,137 @@ def test_many_relapses_at_once_are_noted_some_at_a_time(
 
     assert [len(batch.relapses) for batch in batches] == [2, 2, 1]
     assert [one[2] for one in told(watched) if one[0] == "listing.relisted"] == networks
+
+
+def networks_relisted(database: Database) -> list[str]:
+    """What was told to be listed again, in the order in which it was told."""
+    return [one[2] for one in told(database) if one[0] == "listing.relisted"]
+
+
+@pytest.mark.parametrize(
+    ("wide", "inside", "outside"),
+    [
+        ("198.51.100.0/24", ["198.51.100.0/32", "198.51.100.255/32"],
+         ["198.51.10.1/32", "198.51.101.0/32"]),
+        ("198.51.100.128/25", ["198.51.100.128/32", "198.51.100.200/32"],
+         ["198.51.100.127/32", "198.51.100.2/32"]),
+        ("198.48.0.0/12", ["198.48.0.1/32", "198.63.255.255/32"],
+         ["198.64.0.0/32", "198.4.0.1/32"]),
+        ("2001:db8::/32", ["2001:db8::/64", "2001:db8::1/128", "2001:db8:ff:1::/64"],
+         ["2001:db80::/64", "2001:db9::/64"]),
+        ("2001:db8:7::/48", ["2001:db8:7::/64", "2001:db8:7:1::9/128", "2001:db8:7:ffff::/64"],
+         ["2001:db8:77::/64", "2001:db8:8::/64"]),
+        ("2001:db8:0:5::/64", ["2001:db8:0:5::/64", "2001:db8:0:5:1::1/128"],
+         ["2001:db8:0:55::/64", "2001:db8:0:4::/64"]),
+        ("2001:db8:7:1:5:6::/112", ["2001:db8:7:1:5:6:0:9/128"], ["2001:db8:7:1:5:6:1:0/128"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_a_network_brings_back_all_that_lies_in_it(
+    watched: Database, wide: str, inside: list[str], outside: list[str], limit: int
+) -> None:
+    """Each once, and nothing beside it, however few delistings are looked at at once."""
+    for network in (*inside, *outside):
+        delist(watched, network, grace_s=None)
+    read(watched)
+    add(watched, wide)
+    add(watched, "203.0.113.9/32")
+    batches = read(watched, limit)
+
+    assert sorted(networks_relisted(watched)) == sorted(inside)
+    assert all(len(batch.relapses) <= limit for batch in batches)
+    assert kinds(watched).count("listing.added") == 2
+
+
+def test_a_look_goes_on_in_the_midst_of_a_row(watched: Database) -> None:
+    """Also in another process, and on what is brought back behind it meanwhile."""
+    networks = [f"198.51.100.{number}/32" for number in range(10, 15)]
+    for network in networks:
+        delist(watched, network)
+    add(watched, "198.51.100.0/24")
+    read(watched)
+    watched.change("DELETE FROM exclusions WHERE network > ?", networks[2])
+    exclude(watched, "198.51.100.0/25")
+    read(watched)
+    exclusions.unexclude(watched, ZONE, parse("198.51.100.0/25"), "spam")
+    batch = news.look(watched, 2, START)
+    assert batch is not None
+    assert batch.upto.pause is not None
+    with watched.transaction():
+        news.take(watched, batch, lambda *_: True, START)
+    exclusions.unexclude(watched, ZONE, parse(networks[0]), "spam")
+    read(watched, 2)
+
+    assert sorted(networks_relisted(watched)) == [networks[0], *networks[3:]]
+    assert news.look(watched, 2, START) is None
+
+
+@pytest.mark.parametrize("way", ["expired", "voided", "removed"])
+@pytest.mark.parametrize(
+    ("wide", "taken_off"),
+    [
+        ("198.51.100.0/24", "198.51.100.7/32"),
+        ("2001:db8:7::/48", "2001:db8:7:1::/64"),
+        ("2001:db8:7:1::/112", "2001:db8:7:1::25/128"),
+    ],
+)
+def test_the_end_of_an_exclusion_ends_the_delisting(
+    watched: Database, wide: str, taken_off: str, way: str
+) -> None:
+    """Nothing new but where new evidence voided it; told once, right behind its cause."""
+    listings.add(watched, Listing(ZONE, parse(wide), "spam", "wide", listed_at=START - 9))
+    request_id = delist(watched, taken_off)
+    read(watched)
+    before = len(told(watched))
+    if way == "expired":
+        end_overdue(watched, START + 60)
+    elif way == "voided":
+        add(watched, taken_off)
+    else:
+        exclusions.unexclude(watched, ZONE, parse(taken_off), "spam")
+    read(watched)
+
+    cause = ["listing.added"] if way == "voided" else []
+    assert kinds(watched)[before:] == ["exclusion.removed", *cause, "listing.relisted"]
+    event = watched.row("SELECT * FROM events WHERE kind = 'listing.relisted'")
+    delisting = watched.row("SELECT * FROM delistings")
+    request = requests.get(watched, request_id)
+    assert event is not None
+    assert delisting is not None
+    assert request is not None
+    listed, reason = (taken_off, "trap") if way == "voided" else (wide, LAPSED)
+    assert (event["subject"], event["network"], event["reason"]) == (taken_off, listed, reason)
+    assert (delisting["relisted_at"] is None) == (way != "voided")
+    assert (delisting["lapsed_at"] is None) == (way == "voided")
+    assert request.state is State.RELISTED
+
+
+def test_an_exclusion_of_another_category_ends_nothing(watched: Database) -> None:
+    """That of every category does."""
+    add(watched, "198.51.100.0/24")
+    delist(watched, "198.51.100.7/32")
+    exclude(watched, "198.51.100.7/32", "policy")
+    exclude(watched, "198.51.100.7/32", "")
+    read(watched)
+    exclusions.unexclude(watched, ZONE, parse("198.51.100.7/32"), "policy")
+    exclusions.unexclude(watched, ZONE, parse("198.51.100.7/32"), "spam")
+    read(watched)
+    assert networks_relisted(watched) == []
+
+    exclusions.unexclude(watched, ZONE, parse("198.51.100.7/32"), "")
+    read(watched)
+    assert networks_relisted(watched) == ["198.51.100.7/32"]
+
+
+def test_what_a_look_costs_does_not_grow_with_what_was_delisted(watched: Database) -> None:
+    """Its questions walk the index of open delistings; no row of another network is read."""
+    plan = watched.rows(
+        f"EXPLAIN QUERY PLAN {open_delistings.OPEN_BETWEEN}",
+        ZONE, "a", "", ZONE, "b", "", 9,
+    )  # fmt: skip
+
+    (step,) = [row["detail"] for row in plan]
+    assert "INDEX delistings_open ((zone,network,category)>(?,?,?) AND (" in step
 
 
 def test_what_nobody_wants_is_not_written(watched: Database) -> None:
