@@ -20,6 +20,7 @@ TRANSLATED = [tag for tag in LANGUAGES if tag != "en"]
 PLACE = re.compile(r"%\(\w+\)s|%%|%")
 TAG = re.compile(r"<[^>]*>")
 ATTRIBUTE = re.compile(r"[\w-]+=\"[^\"]*\"")
+COMMAND = re.compile(r"<code>dnsbl [^<]*</code>")  # the same in every language
 RENEW = "run `make messages`, and translate what it adds"
 
 
@@ -96,7 +97,9 @@ def test_templates_say_nothing_that_is_not_translated() -> None:
     for file in sorted(TEMPLATE_FOLDER.iterdir()):
         tree = environment.parse(file.read_text())
         data = "\N{SYMBOL FOR NULL}".join(node.data for node in tree.find_all(nodes.TemplateData))
-        if words := re.findall(r"[^\W\d_]{2,}", TAG.sub(" ", ATTRIBUTE.sub(" ", data))):
+        if words := re.findall(
+            r"[^\W\d_]{2,}", TAG.sub(" ", COMMAND.sub(" ", ATTRIBUTE.sub(" ", data)))
+        ):
             untranslated[file.name] = words
 
     assert untranslated == {}
