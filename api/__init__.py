@@ -4,7 +4,8 @@ A delisting's way, in order:
 
 ``connections``      who comes gets a connection, and a deadline for whatever it is at
 ``app``              a request finds its page; ``client_address`` says who asks, ``origin``,
-                     ``form`` and ``form_token`` whether its form is one of ours
+                     ``form`` and ``form_token`` whether its form is one of ours; operators have
+                     a ``proxy_notice`` where nobody told the portal of a proxy
 ``portal.lookup``    is the address listed, why, and what can be done about it; what a request
                      would meet is its ``portal.outlook``
 ``portal.request``   one mailbox and one address: checked (``mailbox``, whose domain ``suffixes``

@@ -11,6 +11,7 @@ from api.form import FORM_BYTES_MAX
 from api.operator import login, queue
 from api.operator import request as decision
 from api.portal import asset, confirm, lookup, policy, request, statistics, status
+from api.proxy_notice import ProxyNotice
 from api.security_headers import SecurityHeaders
 from api.services import SERVICES, Services
 
@@ -23,6 +24,7 @@ def build(services: Services) -> web.Application:
     app[SERVICES] = services
     app[statistics.STATISTICS] = statistics.build(services)
     app.on_response_prepare.append(SecurityHeaders(services.config.portal.public_url))
+    app.on_response_prepare.append(ProxyNotice(services.config.portal.trusted_proxies))
     app.add_routes(
         [
             web.get("/", lookup.page),

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from dnsbl.network import IPV4, Network, NetworkError, parse_address
 
+FORWARDED_FOR: Final = "X-Forwarded-For"
 FORWARDED_HOPS_MAX: Final = 16
 
 # What limits count: a whole IPv4 address, but the /64 that an IPv6 host owns.
@@ -22,7 +23,7 @@ _UNKNOWN: Final = Network(IPV4, 0, 32)  # the peer hung up before it was looked 
 def client_network(request: web.Request, trusted_proxies: Sequence[Network]) -> Network:
     """The network that counts as the client: an IPv4 /32 or an IPv6 /64."""
     address = _client_address(
-        request.remote, request.headers.getall("X-Forwarded-For", []), trusted_proxies
+        request.remote, request.headers.getall(FORWARDED_FOR, []), trusted_proxies
     )
     return address.widened(_COUNTED_LENGTH[address.family])
 

@@ -24,6 +24,7 @@ from dnsbl.cli import (
     mail_health,
     options,
     ports,
+    proxy_health,
     report,
     resolver_health,
     zone_health,
@@ -54,6 +55,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield kept_private(folder_finding("data directory", folder), folder, shlex.quote(str(folder)))
     yield from database_findings(config)
     yield from mail_findings(config)
+    yield from proxy_health.findings(config.portal)
     yield from resolver_health.findings(config.resolver)
     if config.dns.query_log.file is not None:
         yield query_log_finding(config.dns.query_log.file)

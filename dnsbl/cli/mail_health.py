@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 import stat
@@ -12,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from dnsbl.cli.finding import Finding
+from dnsbl.cli.proxy_health import is_loopback
 from dnsbl.config import Config, SmtpConfig
 from dnsbl.config.mail import SmtpSecurity
 
@@ -39,7 +39,7 @@ def findings(config: Config) -> Iterator[Finding]:
         yield certificates_finding(smtp)
     if not config.mail.bounces:
         yield Finding("mail bounces", "warning", NO_BOUNCES)
-    if _is_loopback(config.portal.public_url):
+    if is_loopback(urlsplit(config.portal.public_url).hostname or ""):
         detail = f"portal.public_url is {config.portal.public_url}; the links of mails lead nowhere"
         yield Finding("mail links", "warning", detail)
 
@@ -79,11 +79,3 @@ def certificates_finding(smtp: SmtpConfig) -> Finding:
         detail = f"{smtp.ca_file} cannot be used: {error.strerror or error}"
         return Finding("mail certificates", "error", detail)
     return Finding("mail certificates", "ok", f"{smtp.ca_file} can be used")
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

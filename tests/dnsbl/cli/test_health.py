@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import socket
 import sqlite3
 import ssl
@@ -215,6 +216,23 @@ def test_mail_by_smtp_needs_its_files(examine: Examine, house: House) -> None:
     assert "No such file" in found["mail password"][1]
     assert found["mail certificates"][0] == "error"
     assert found["mail links"][0] == "warning"
+
+
+def test_a_proxy_that_is_not_trusted_is_warned_of(examine: Examine, house: House) -> None:
+    """Where visitors can only come through one, and no list says whose word on them counts."""
+    own = house.file.read_text()
+    public = re.sub('public_url = ".*"', 'public_url = "https://delist.example"', own)
+    assert public != own
+    house.file.write_text(public)
+    state, detail = examine()["portal clients"]
+    trusting = public.replace("[portal]", '[portal]\ntrusted_proxies = ["127.0.0.1"]')
+    house.file.write_text(trusting)
+
+    assert state == "warning"
+    assert "portal.trusted_proxies is empty" in detail
+    assert "portal clients" not in examine()
+    house.file.write_text(own)
+    assert "portal clients" not in examine()
 
 
 def test_bounces_that_nobody_reads_are_warned_of(examine: Examine, house: House) -> None:
