@@ -122,6 +122,7 @@ def _delisting_json(item: Delisting) -> dict[str, object]:
         "at": item.at,
         "request_id": item.request_id,
         "relisted_at": item.relisted_at,
+        "lapsed_at": item.lapsed_at,
     }
 
 
@@ -206,11 +207,12 @@ def as_text(found: Dossier, *, unmasked: bool) -> str:
     )
     part(
         "Earlier delistings of the address",
-        ("zone", "network", "category", "at", "request", "listed again at"),
+        ("zone", "network", "category", "at", "request", "listed again at", "lapsed at"),
         [
             (
                 item.zone, item.network, item.category, report.moment(item.at),
                 str(item.request_id or ""), _optional(item.relisted_at),
+                _optional(item.lapsed_at),
             )
             for item in found.delistings
         ],

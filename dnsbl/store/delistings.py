@@ -28,11 +28,6 @@ class Delisting:
     relisted_at: int | None
     lapsed_at: int | None = None
 
-    @property
-    def ended_at(self) -> int | None:
-        """When it was listed again, for whatever reason."""
-        return self.relisted_at if self.lapsed_at is None else self.lapsed_at
-
 
 _COLUMNS: Final = "zone, network, category, at, request_id, relisted_at, lapsed_at"
 
