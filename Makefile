@@ -87,9 +87,11 @@ screenshots: setup-dev
 	rm -rf docs/images/portal
 	PYTHONPATH=.:tests $(BIN)/python -m gallery docs/images/portal
 
+# .ci/run has a program in their place, which calls both and says at its end what failed.
+TESTS = $(MAKE) test && $(MAKE) test-pure
+
 check: lint types
-	$(MAKE) test
-	$(MAKE) test-pure
+	$(TESTS)
 
 # The product as it is installed, without what only development needs.
 bench: $(VENV)/.set-up-bench
