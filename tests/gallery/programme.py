@@ -12,7 +12,7 @@ from gallery.scene import SCENES, Scene
 
 PARTS: Final = (lookups, requests, confirmations, operators)  # importing them fills SCENES
 IN_ITALIAN: Final = frozenset({"look-up", "listed", "status-sent", "confirm", "delisted"})
-IN_THE_DARK: Final = frozenset({"listed", "status-sent", "delisted", "statistics"})
+IN_THE_DARK: Final = frozenset({"listed", "delisted", "statistics"})
 ON_A_PHONE: Final = frozenset({
     "look-up", "listed", "listed-ipv6", "not-listed", "form-errors", "status-sent",
     "status-retrying", "confirm", "delisted", "operator-queue", "operator-request", "statistics",
