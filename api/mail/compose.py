@@ -92,7 +92,7 @@ def _facts(
             "%(category)s in %(zone)s", category=finding.category.name, zone=finding.zone.origin
         )
         facts.append((language.gettext("Listed as"), language.say(listed)))
-        if not finding.exact:
+        if finding.in_network:
             facts.append((language.gettext("Network"), finding.listing.network.text))
         if reason := plain(finding.listing.reason):
             facts.append((language.gettext("Why"), reason))

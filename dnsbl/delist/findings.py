@@ -37,6 +37,12 @@ class Finding:
     exact: bool
 
     @property
+    def in_network(self) -> bool:
+        """Whether it lists more than the one address: a network that holds it, its /64 say."""
+        network = self.listing.network
+        return isinstance(network, Network) and not network.is_address
+
+    @property
     def at_once(self) -> bool:
         """Whether a press of the button takes it off, without an operator.
 

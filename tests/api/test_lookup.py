@@ -25,6 +25,18 @@ async def test_a_form_has_the_promised_fields(portal: Portal, *, is_listed: bool
     assert (fields["ip"], fields["email"]) == ("203.0.113.7", "")
 
 
+async def test_a_listed_64_is_named_and_removed_whole(portal: Portal) -> None:
+    """The visitor reads what is listed, and not that one address would be taken out of it."""
+    await portal.add("2001:db8:1:2::/64")
+
+    page = await portal.fetch("/?ip=2001:db8:1:2::7")
+
+    assert "The network 2001:db8:1:2::/64, which holds this address." in page.text.replace(
+        "<wbr>", ""
+    )
+    assert "A removal takes this one address out of it." not in page.text
+
+
 async def test_an_address_is_looked_up_without_a_mailbox(portal: Portal) -> None:
     """A form with nothing but an address, on the first page and beside an answer, there empty."""
     await portal.add("203.0.113.7")
