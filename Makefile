@@ -4,7 +4,7 @@
 # make check  lint, types, import directions, then the tests (make lint, make types: those alone)
 # make test-pure  passes them where the compiled twins are not used, though built
 # make fuzz   the twins against each other: SECONDS=600, COUNT=1000000, SEED=1, TARGETS=answers
-#             any octets to the whole server: TARGETS=packets COUNT=10000000, half an hour alone; TARGETS=framing
+#             any octets to the whole server: TARGETS=packets COUNT=10000000, half an hour; TARGETS=framing
 # make sanitize   the compiled twins under AddressSanitizer and UndefinedBehaviorSanitizer
 # make bench  measures beside other servers, about forty minutes; make bench-quick: in two
 #             BENCH_ARGS='--lists 1M --rounds 3 --only peers --write'; --help has them all
