@@ -45,7 +45,19 @@ class TestSteadily:
 """
 
 
-def run(project: Path, **files: str) -> subprocess.CompletedProcess[str]:
+# Compiled code that goes astray once, and not again.
+CRASHING = """
+import os, pathlib, signal
+
+def test_it():
+    mark = pathlib.Path(__file__).with_name("mark")
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGSEGV)
+"""
+
+
+def run(project: Path, options: str = "", **files: str) -> subprocess.CompletedProcess[str]:
     """What .ci/tests does in a project of these tests."""
     (project / ".ci").mkdir()
     (project / "tests").mkdir()
@@ -56,7 +68,8 @@ def run(project: Path, **files: str) -> subprocess.CompletedProcess[str]:
         (project / "tests" / f"{name}.py").write_text(text)
     return subprocess.run(
         [sys.executable, project / ".ci" / "tests", "test"],
-        cwd=project, capture_output=True, text=True, check=False, timeout=120, env=ENVIRONMENT,
+        cwd=project, capture_output=True, text=True, check=False, timeout=120,
+        env=ENVIRONMENT | {"PYTEST_ADDOPTS": options},
     )  # fmt: skip
 
 
@@ -148,3 +161,12 @@ def test_a_run_without_a_report_fails(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "names no test that failed" in done.stdout.splitlines()[-1]
+
+
+def test_a_crash_is_heard_once(tmp_path: Path) -> None:
+    """A fault of memory need not come back alone, so that it did not is no excuse."""
+    done = run(tmp_path, "-n 2", test_crash=CRASHING, test_it="def test_it(): pass")
+
+    assert done.returncode == 1
+    assert "crashed while running" in done.stdout.splitlines()[-2]
+    assert done.stdout.splitlines()[-1] == "make test: 1 failed, with a crash among them"

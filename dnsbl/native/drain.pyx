@@ -352,10 +352,11 @@ cdef class Drain:
             elif buffers.fates[place] == DROPPED_RESPONSE:
                 self._counts.response += 1
             elif buffers.fates[place] == DROPPED_IGNORED:
-                self._counts.ignored += 1
                 query = &buffers.queries[place]
                 if query.plan != NULL:
                     self._zones[query.plan - self._answerer.plans].ignored += 1
+                else:
+                    self._counts.ignored += 1
             elif buffers.fates[place] == DROPPED_LIMITED:
                 self._counts.limited += 1
             if self._watch != NULL:
@@ -529,7 +530,6 @@ cdef class Drain:
                 hits[zone] = counts.hits
             if counts.ignored:
                 ignored[zone] = counts.ignored
-                ignored[""] -= counts.ignored
             for category, name in enumerate(self._answerer.categories[place]):
                 if counts.listed[category]:
                     # Of two zones in an aggregate, two categories may bear one name.
@@ -547,7 +547,7 @@ cdef class Drain:
                 "oversized": self._counts.oversized,
                 "unreceived": self._counts.unreceived,
                 "unsent": self._counts.unsent,
-                "ignored": self._counts.ignored,
+                "ignored": sum(ignored.values()),
                 "rate_limited": self._counts.limited,
             },
             "batches": self._counts.batches,

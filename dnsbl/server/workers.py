@@ -32,7 +32,9 @@ def cpu_count() -> int:
 
 def worker_count(dns: DnsConfig) -> int:
     """How many threads answer here by that configuration."""
-    wanted = dns.workers or cpu_count()
+    # One is left to all else where these threads go before it, or a flood would take them all.
+    left_out = 1 if dns.priority == "realtime" else 0
+    wanted = dns.workers or max(1, cpu_count() - left_out)
     return wanted if PORTS_ARE_SHARED else 1
 
 

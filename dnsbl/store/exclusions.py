@@ -71,7 +71,8 @@ def exclude(database: Database, exclusion: Exclusion) -> bool:
 def exclude_many(database: Database, feed: Iterable[Exclusion]) -> int:
     """Excludes what a feed does not want listed; how many rows changed.
 
-    One that stands is left as it is if it lasts as long, and no delisting made it.
+    One that stands is left as it is if it lasts as long, whoever made it: a feed's word for an
+    hour takes away no delisting's week.
     """
     return database.change_each(
         f"""
@@ -79,7 +80,7 @@ def exclude_many(database: Database, feed: Iterable[Exclusion]) -> int:
         ON CONFLICT (zone, network, category) DO UPDATE
         SET reason = excluded.reason, grace = excluded.grace, excluded_at = excluded.excluded_at,
             expires_at = excluded.expires_at
-        WHERE grace = 1 OR expires_at < ifnull(excluded.expires_at, {schema.TIME_MAX} + 1)
+        WHERE expires_at < ifnull(excluded.expires_at, {schema.TIME_MAX} + 1)
         """,  # constants
         (
             (item.zone, str(item.network), item.category, item.reason, int(item.grace),

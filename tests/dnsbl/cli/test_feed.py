@@ -215,6 +215,20 @@ def test_import_passes_over_what_is_in_grace(
     assert networks(database) == ["192.0.2.3/32", "192.0.2.4/32"]
 
 
+def test_a_feed_shortens_no_grace(run_json: Callable[..., Any], database: Database) -> None:
+    """Its exclusion for an hour leaves a delisting's week, and imports go on to pass it over."""
+    network, until = parse("192.0.2.1"), int(time.time()) + 604_800
+    exclude(database, Exclusion("bl.example", network, "spam", grace=True, expires_at=until))
+
+    run_json("import", "-", "--for", "1h", stdin=b"!192.0.2.1\n192.0.2.4\n")
+    summary = run_json("import", "-", stdin=b"192.0.2.1\n")
+
+    [kept] = exclusions.browse_exclusions(database)
+    assert (kept.grace, kept.expires_at) == (True, until)
+    assert summary["in_grace"] == 1
+    assert networks(database) == ["192.0.2.4/32"]
+
+
 def test_a_flood_of_bad_lines_is_counted_and_shown_in_part(run: Callable[..., Any]) -> None:
     """Twenty are shown, and how many there are beyond them."""
     result = run("import", "-", stdin=b"x\n" * 1000 + b"192.0.2.1\n")

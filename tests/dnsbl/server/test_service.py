@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ import dns.rcode
 import pytest
 from house import House
 
+from dnsbl.server import workers
 from dnsbl.server.service import sidecar_command
+from dnsbl.server.workers import worker_count
 from dnsbl.store.database import open_writer
 
 TIMEOUT_S = 60
@@ -336,6 +339,21 @@ def test_only_those_who_answer_go_first(house: House, start: Start) -> None:
         assert "priority_refused" in [event["event"] for event in service.log]
     assert ask(house, LISTED).rcode() in {dns.rcode.NXDOMAIN, dns.rcode.NOERROR}
     assert service.stop() == 0
+
+
+def test_workers_that_go_first_leave_a_cpu_to_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each but one, and never none; a number that somebody chose stands."""
+    set_workers(house, 0)
+    house.file.write_text(house.file.read_text().replace("[dns]", '[dns]\npriority = "realtime"'))
+    counts = []
+    for cpus in (1, 2, 8):
+        monkeypatch.setattr(workers, "cpu_count", lambda cpus=cpus: cpus)
+        counts.append(worker_count(house.config.dns))
+
+    assert counts == [1, 1, 7]
+    assert worker_count(replace(house.config.dns, workers=2)) == 2
 
 
 def test_one_worker_for_each_cpu(house: House, start: Start) -> None:
