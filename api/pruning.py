@@ -28,8 +28,8 @@ class Pruning:
     async def round(self) -> bool:
         """A batch of each; whether there may be more. Raises StoreError."""
         now = int(self._now())
-        forgot = await self._forget(now)
-        return await self._prune(now) or forgot
+        pruned = await self._prune(now)
+        return await self._forget(now) or pruned
 
     async def _forget(self, now: int) -> bool:
         if not await self._truth.read(forgetting.is_due, self._requests_age_s, now):

@@ -38,12 +38,14 @@ def compose_decision(
     language = settled(request.language, config)
     ruled = [item for item in items if item.rule == OPERATOR]
     removed = [item for item in ruled if item.outcome is ItemOutcome.DELISTED]
-    kept = [item for item in ruled if item.outcome is ItemOutcome.REFUSED]
+    # Also what the policy refused, beside what went by itself.
+    kept = [item for item in items if item.outcome is ItemOutcome.REFUSED]
     waiting = [item for item in items if item.outcome is ItemOutcome.COOLDOWN]
     gone = [item for item in items if item.rule == GONE]
     zones = _zones(config, [*ruled, *gone] or items)
-    subject = _subject(language, request.address, removed=bool(removed), kept=bool(kept))
-    facts = _facts(language, request, ruled, gone)
+    went = bool(removed or (gone and kept))
+    subject = _subject(language, request.address, removed=went, kept=bool(kept))
+    facts = _facts(language, request, [*removed, *kept], gone)
     values = {
         "subject": subject,
         "lists": lists_named([zone.origin for zone in zones], language),

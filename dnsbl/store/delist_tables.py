@@ -138,7 +138,8 @@ ALTER TABLE delist_requests ADD COLUMN subject TEXT NOT NULL DEFAULT '';
 UPDATE delist_requests
 SET subject = address || CASE WHEN instr(address, ':') THEN '/128' ELSE '/32' END;
 CREATE INDEX requests_by_subject ON delist_requests (subject, created_at);
-CREATE INDEX requests_to_forget ON delist_requests (state_at) WHERE client <> '';
+CREATE INDEX requests_to_forget ON delist_requests (state_at) WHERE client <> '' AND state NOT IN
+    ('requested', 'mail_queued', 'mail_sent', 'confirmed', 'review', 'cooldown');
 
 ALTER TABLE delistings ADD COLUMN lapsed_at INTEGER;
 DROP INDEX delistings_not_relisted;

@@ -66,7 +66,8 @@ def _forget(database: Database, request_id: int) -> None:
     for table, column, key in _NOTES:
         database.change(
             f"""
-            UPDATE {table} SET {column} = replace({column}, mailbox.text, ?)
+            UPDATE {table}
+            SET {column} = substr(replace({column}, mailbox.text, ?), 1, {audit.NOTE_CHARS_MAX})
             FROM (SELECT mailbox AS text FROM delist_requests WHERE id = ?) AS mailbox
             WHERE {table}.{key} = ? AND instr({column}, mailbox.text)
             """,
