@@ -7,6 +7,7 @@ import email.policy
 import functools
 import html
 import re
+from dataclasses import replace
 from email.message import EmailMessage
 
 import petitions
@@ -163,6 +164,8 @@ def test_a_listing_that_went_away_is_told_as_such(config: Config) -> None:
     )  # fmt: skip
 
     message = compose_decision(config, Pages(config), mail, request, [gone], START)
+    stays = replace(gone, category="spam", outcome=request_items.ItemOutcome.REFUSED, rule="never")
+    partly = compose_decision(config, Pages(config), mail, request, [gone, stays], START)
 
     assert parsed(message)["Subject"] == f"Your request for {ADDRESS}: no longer listed"
     text = " ".join(body(message).split())
@@ -170,6 +173,10 @@ def test_a_listing_that_went_away_is_told_as_such(config: Config) -> None:
     assert "No longer listed: policy in bl.example" in text
     assert "You need not do anything." in text
     assert "operator" not in text
+    assert parsed(partly)["Subject"] == f"Your request for {ADDRESS}: decided"
+    assert "Not removed: spam in bl.example" in body(partly)
+    assert "What was not removed stays listed." in body(partly)
+    assert "You need not do anything" not in body(partly)
 
 
 @pytest.mark.parametrize("language", ["en", "it", "de", "fr", "es"])

@@ -149,6 +149,21 @@ def test_notes_lose_a_mailbox_as_it_is_written(database: Database) -> None:
     assert of_request(database, other)[0].note == "jayo@sender.example is a customer"
 
 
+def test_a_note_that_is_full_holds_nothing_up(database: Database) -> None:
+    """A short mailbox in it makes room for a longer word: the end of the note gives way."""
+    request_id = ended(database, mailbox="a@b.co")
+    note = "a@b.co ".ljust(audit.NOTE_CHARS_MAX, "x")
+    audit.record(
+        database, [Act(LONG_AGO, "hooks", "request.tried", request_id=request_id, note=note)]
+    )
+
+    assert forgetting.forget(database, AGE_S, NOW) == 1
+    notes = [
+        row["note"] for row in database.rows("SELECT note FROM audit WHERE act = 'request.tried'")
+    ]
+    assert notes == [note.replace("a@b.co", "forgotten")[: audit.NOTE_CHARS_MAX]]
+
+
 def test_asking_for_what_is_to_be_forgotten_reads_no_other(database: Database) -> None:
     """It is asked each second, while there may be a hundred thousand requests."""
     plan: list[str] = []
