@@ -137,7 +137,7 @@ def _check_delistings(street: Street, scenario: Scenario) -> None:
     exact = sorted(
         category
         for network, category in scenario.lists
-        if category in off and parse(network) == address
+        if category in off and parse(network) in {address, parse(subject)}
     )
     for sql, expected, what in (
         ("SELECT category FROM request_items WHERE outcome = 'delisted'", off, "items"),
