@@ -697,9 +697,6 @@ class Requests(RuleBasedStateMachine):
         assert outbox.depths(self.database)["queued"] == 0
 
 
-@pytest.mark.xfail(
-    strict=False, reason="an exclusion that ran out unseen is noted late: known, open"
-)
 @pytest.mark.timeout(3600)
 def test_requests_come_to_their_end_whatever_happens(tmp_path: Path) -> None:
     """None is lost, stuck or resolved twice, and all that happened can be read."""

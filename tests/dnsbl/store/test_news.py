@@ -609,9 +609,6 @@ STEPS: dict[str, Callable[[Model, tuple[str, str]], None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.xfail(
-    strict=False, reason="an end of a delisting in a /64 is missed in rare histories: known, open"
-)
 @given(
     st.lists(
         st.one_of(
