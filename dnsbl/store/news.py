@@ -100,6 +100,8 @@ def look(database: Database, limit: int, now: int) -> Batch | None:
     keys, paused = _concerned(database, rows, pause, limit)
     if paused is not None:
         rows = [row for row in rows if row["seq"] < paused.seq]
+    # Where they come from the page before, they were left to the row that says so.
+    keys |= {(row["zone"], row["network"], row["category"]) for row in rows if _brings_back(row)}
     last_seq = int(rows[-1]["seq"]) if rows else begin.seq
     more = paused is not None or last_seq < end.seq
     acts = _Acts(database, begin.audit_id, limit) if _has_removals(rows) else None
@@ -115,12 +117,12 @@ def look(database: Database, limit: int, now: int) -> Batch | None:
 
 def _concerned(
     database: Database, rows: Sequence[sqlite3.Row], pause: Pause | None, limit: int
-) -> tuple[list[Key], Pause | None]:
+) -> tuple[set[Key], Pause | None]:
     """Open delistings that rows of the journal may bring back, and where there are yet more."""
     grounds = [(int(row["seq"]), ground) for row in rows if (ground := _ground(row)) is not None]
     if pause is not None and pause.seq == EVERYWHERE:
         grounds.insert(0, (EVERYWHERE, Ground()))
-    keys: dict[Key, None] = {}
+    keys: set[Key] = set()
     done: set[Ground] = set()
     left = limit
     for seq, ground in grounds:
@@ -130,24 +132,28 @@ def _concerned(
                 continue
             done.add(ground)
         page = open_delistings.page(database, ground, after, max(1, left))
-        keys |= dict.fromkeys(page.keys)
+        keys.update(page.keys)
         left -= page.looked_at
         if page.upto is not None:
-            return list(keys), Pause(seq, page.upto)
-    return list(keys), None
+            return keys, Pause(seq, page.upto)
+    return keys, None
 
 
 def _ground(row: sqlite3.Row) -> Ground | None:
     """Where a row of the journal may bring something back, if it can."""
     if row["kind"] == "bulk":
         return Ground(row["zone"])
-    if (row["kind"], row["op"]) not in _BRINGS_BACK:
+    if not _brings_back(row):
         return None
     try:
         network = parse_canonical(row["network"])
     except DnsblError:  # another client's, never served
         return None
     return Ground(row["zone"], network, row["category"]) if isinstance(network, Network) else None
+
+
+def _brings_back(row: sqlite3.Row) -> bool:
+    return (row["kind"], row["op"]) in _BRINGS_BACK
 
 
 def take(

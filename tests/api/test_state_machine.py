@@ -561,12 +561,17 @@ class Requests(RuleBasedStateMachine):
         self._watch()
 
     def _watch(self) -> None:
-        """What is listed again ends a delisting, and relists its request; none stays open."""
+        """What is listed again ends a delisting, and relists its request; none stays open.
+
+        But for one whose exclusion has had its time, until somebody looks at that.
+        """
         ended = self._ended()
         while (batch := news.look(self.database, BATCH_ROWS, self.now)) is not None:
             with self.database.transaction():
                 news.take(self.database, batch, lambda *_: True, self.now)
         self._relist(ended)
+        if self.database.row("SELECT 1 FROM exclusions WHERE expires_at <= ?", self.now):
+            return
         for row in self.database.rows("SELECT zone, network, category FROM delistings"):
             assert not relapse.is_over(self.database, tuple(row), self.now)
 

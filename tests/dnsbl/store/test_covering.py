@@ -142,14 +142,14 @@ def test_a_feed_leaves_a_text_as_it_is(database: Database) -> None:
         (Exclusion(ZONE, parse_name("a.example"), "spam", "ours"), "ours"),
         (Exclusion(ZONE, parse_name("a.example"), "spam", "ours", expires_at=51), "ours"),
         (Exclusion(ZONE, parse_name("a.example"), "spam", "ours", expires_at=49), "feed"),
-        (Exclusion(ZONE, parse_name("a.example"), "spam", "ours", grace=True), "feed"),
+        (Exclusion(ZONE, parse_name("a.example"), "spam", "ours", grace=True), "ours"),
         (None, "feed"),
     ],
 )
 def test_a_feed_shortens_no_exclusion(
     database: Database, standing: Exclusion | None, expected: str
 ) -> None:
-    """One that lasts longer stays; a grace, and what ends before, does not."""
+    """One that lasts longer stays, be it a grace; what ends before does not."""
     if standing is not None:
         exclusions.exclude(database, standing)
     name = parse_name("a.example")
