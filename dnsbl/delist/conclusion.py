@@ -15,9 +15,9 @@ from dnsbl.delist.case import Key
 from dnsbl.delist.decision import OPERATOR, Decision, Outcome
 from dnsbl.delist.findings import Finding, find
 from dnsbl.delist.message_id import new_message_id
-from dnsbl.delist.removal import take_off, take_out
+from dnsbl.delist.removal import subject, take_off, take_out
 from dnsbl.network import parse_address
-from dnsbl.store import delist_tokens, events, outbox, request_items, requests
+from dnsbl.store import delist_tokens, delistings, events, outbox, request_items, requests
 from dnsbl.store.database import Database
 from dnsbl.store.events import EventKind
 from dnsbl.store.request_items import Item, ItemOutcome
@@ -100,6 +100,11 @@ def conclude(
     kept = {_key(finding) for finding in remaining}
     for finding, decision in decided:
         outcome = _outcome(decision, now, gone=_key(finding) not in kept)
+        if outcome is ItemOutcome.DELISTED:  # what something else lists still is no delisting
+            zone, category = _key(finding)
+            delistings.record(
+                database, zone, subject(address, finding), category, now=now, request_id=request_id
+            )
         _note(database, request, finding, decision, outcome, now)
     _close_gone(database, request_id, kept, now)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dnsbl.config.category import GRACE_S_DEFAULT
 from dnsbl.delist.findings import Finding, taken_off
 from dnsbl.network import Network
-from dnsbl.store import audit, delistings, exclusions, listings, relapse
+from dnsbl.store import audit, exclusions, listings, relapse
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import Exclusion
@@ -48,7 +48,6 @@ def take_off(
         audit.record(database, [removed])
     if not finding.exact or finding.category.grace_s:
         take_out(database, request_id, address, finding, actor=actor, now=now)
-    delistings.record(database, zone, network, category, now=now, request_id=request_id)
 
 
 def take_out(

@@ -158,11 +158,11 @@ class Petition:
                 continue
             may_go = decision.outcome is Says.ACCEPT or (decision.until or MANY**2) <= now
             if may_go:
-                self.taken_off[key] += 1
+                is_gone = key not in after
+                if is_gone:
+                    self.taken_off[key] += 1
                 self.items[key] = (
-                    (ItemOutcome.DELISTED, None, decision.rule)
-                    if key not in after
-                    else (ItemOutcome.REVIEW, None, decision.rule)
+                    ItemOutcome.DELISTED if is_gone else ItemOutcome.REVIEW, None, decision.rule
                 )
             else:
                 self.items[key] = {
