@@ -288,7 +288,10 @@ def test_an_operators_consent_lets_out_of_any_network(database: Database, config
 def test_a_listing_behind_the_one_that_went_is_for_an_operator(
     database: Database, config: Config
 ) -> None:
-    """Without grace the network around decides next; that is said, and not called delisted."""
+    """Without grace the network around decides next; that is said, and no delisting to anybody.
+
+    Or it would be one that is over already, which nothing in the journal tells.
+    """
     listed(database, "hard")
     listed(database, "hard", network="203.0.113.0/24")
     request_id = asked(database)
@@ -297,6 +300,7 @@ def test_a_listing_behind_the_one_that_went_is_for_an_operator(
 
     assert done.request.state is State.REVIEW
     assert [str(finding.listing.network) for finding in done.remaining] == ["203.0.113.0/24"]
+    assert delistings.of_address(database, parse(ADDRESS), 9) == []
 
 
 @pytest.mark.parametrize("state", [State.MAIL_SENT, State.DELISTED, State.CANCELLED])
