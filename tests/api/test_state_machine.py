@@ -158,12 +158,9 @@ class Petition:
                 continue
             may_go = decision.outcome is Says.ACCEPT or (decision.until or MANY**2) <= now
             if may_go:
-                is_gone = key not in after
-                if is_gone:
-                    self.taken_off[key] += 1
-                self.items[key] = (
-                    ItemOutcome.DELISTED if is_gone else ItemOutcome.REVIEW, None, decision.rule
-                )
+                self.taken_off.update({key} - after)
+                came_to = ItemOutcome.REVIEW if key in after else ItemOutcome.DELISTED
+                self.items[key] = (came_to, None, decision.rule)
             else:
                 self.items[key] = {
                     Says.DEFER: (ItemOutcome.COOLDOWN, decision.until, decision.rule),
