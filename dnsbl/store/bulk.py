@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from dnsbl.store import schema, statistics
+from dnsbl.store import statistics
+from dnsbl.store.columns import LISTING_COLUMNS
 from dnsbl.store.database import Database
 from dnsbl.store.listings import Batch
 
@@ -54,7 +55,7 @@ _GRACE: Final = """
       AND (expires_at IS NULL OR expires_at > ?)
 """
 _INSERT: Final = f"""
-    INSERT INTO listings ({schema.LISTING_COLUMNS})
+    INSERT INTO listings ({LISTING_COLUMNS})
     SELECT ?, value, ?, ?, ?, '', ?, ?, '' FROM json_each(?) WHERE {{condition}}
     ON CONFLICT (zone, network, category)
 """  # the columns are a constant

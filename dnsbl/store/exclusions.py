@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from dnsbl.errors import DnsblError
-from dnsbl.store import schema
+from dnsbl.store.columns import EXCLUSION_COLUMNS, TIME_MAX
 from dnsbl.store.covering import covering_rows, faults
 from dnsbl.store.database import Database
 from dnsbl.subject import Subject, parse_canonical
@@ -33,7 +33,7 @@ class Exclusion:
         return Entry(self.network, self.category, excludes=True, expires_at=self.expires_at)
 
 
-_COLUMNS = schema.EXCLUSION_COLUMNS
+_COLUMNS = EXCLUSION_COLUMNS
 
 
 def _exclusion(row: sqlite3.Row) -> Exclusion:
@@ -80,7 +80,7 @@ def exclude_many(database: Database, feed: Iterable[Exclusion]) -> int:
         ON CONFLICT (zone, network, category) DO UPDATE
         SET reason = excluded.reason, grace = excluded.grace, excluded_at = excluded.excluded_at,
             expires_at = excluded.expires_at
-        WHERE expires_at < ifnull(excluded.expires_at, {schema.TIME_MAX} + 1)
+        WHERE expires_at < ifnull(excluded.expires_at, {TIME_MAX} + 1)
         """,  # constants
         (
             (item.zone, str(item.network), item.category, item.reason, int(item.grace),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from dnsbl.errors import DnsblError
-from dnsbl.store import schema
+from dnsbl.store.columns import LISTING_COLUMNS
 from dnsbl.store.covering import covering_rows, faults
 from dnsbl.store.database import Database
 from dnsbl.store.exclusions import covering_exclusions
@@ -43,7 +43,7 @@ class Listing:
         return Entry(self.network, self.category, False, self.expires_at, self.text)  # noqa: FBT003  # a field
 
 
-_COLUMNS = schema.LISTING_COLUMNS
+_COLUMNS = LISTING_COLUMNS
 
 _UPSERT = f"""
     INSERT INTO listings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -14,9 +14,10 @@ from sqlite_utils import Migrations
 
 from dnsbl.network import NETWORK_TEXT_CHARS_MAX
 from dnsbl.store.access_key_table import ACCESS_KEYS
+from dnsbl.store.columns import EXCLUSION_COLUMNS, KEY, LISTING_COLUMNS, TIME_MAX
 from dnsbl.store.delist_tables import AFTERWARDS, DELISTING
+from dnsbl.store.script import run
 from dnsbl.store.triggers import (
-    KEY,
     NOT_IN_BULK,
     drop_journal_triggers,
     grace_trigger,
@@ -27,14 +28,8 @@ from dnsbl.store.widening import widen
 
 MIGRATIONS: Final = Migrations(SET)  # each is named in `version` too
 
-LISTING_COLUMNS: Final = f"{KEY}, reason, source, evidence, listed_at, expires_at, text"
-EXCLUSION_COLUMNS: Final = f"{KEY}, reason, grace, excluded_at, expires_at"
-
 # Before the third migration.
 _FIRST_LISTING_COLUMNS: Final = f"{KEY}, reason, source, evidence, listed_at, expires_at"
-
-# Times are Unix seconds; the bound keeps out milliseconds, a common slip (it is the year 5138).
-TIME_MAX: Final = 100_000_000_000
 
 _ORIGIN_CHECK = """
     CONSTRAINT "zone: expected an origin in lower case without the last dot, such as bl.example"
@@ -242,11 +237,11 @@ CREATE INDEX audit_by_request ON audit (request_id) WHERE request_id IS NOT NULL
 
 @MIGRATIONS(name="0001_first")
 def _first(db: SqliteUtils) -> None:
-    db.executescript(_FIRST)
-    db.executescript(journal_triggers("listings", "listing", _FIRST_LISTING_COLUMNS))
-    db.executescript(journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
-    db.executescript(grace_trigger("listings_void_grace", "INSERT"))
-    db.executescript(grace_trigger("listings_void_grace_moved", f"UPDATE OF {KEY}"))
+    run(db, _FIRST)
+    run(db, journal_triggers("listings", "listing", _FIRST_LISTING_COLUMNS))
+    run(db, journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
+    run(db, grace_trigger("listings_void_grace", "INSERT"))
+    run(db, grace_trigger("listings_void_grace_moved", f"UPDATE OF {KEY}"))
 
 
 # A constraint cannot be changed in place, so the journal is copied into a table of the new form.
@@ -295,26 +290,26 @@ def _bulk_imports(db: SqliteUtils) -> None:
     # renaming must not look into them.
     db.execute("PRAGMA legacy_alter_table = ON")
     try:
-        db.executescript(_BULK)
+        run(db, _BULK)
     finally:
         db.execute("PRAGMA legacy_alter_table = OFF")
-    db.executescript(journal_triggers("listings", "listing", _FIRST_LISTING_COLUMNS, NOT_IN_BULK))
-    db.executescript(journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
+    run(db, journal_triggers("listings", "listing", _FIRST_LISTING_COLUMNS, NOT_IN_BULK))
+    run(db, journal_triggers("exclusions", "exclusion", EXCLUSION_COLUMNS))
 
 
 @MIGRATIONS(name="0003_names_and_texts")
 def _names_and_texts(db: SqliteUtils) -> None:
     widen(db)
     # A text that changes is a change of the listing.
-    db.executescript(drop_journal_triggers("listings"))
-    db.executescript(journal_triggers("listings", "listing", LISTING_COLUMNS, NOT_IN_BULK))
+    run(db, drop_journal_triggers("listings"))
+    run(db, journal_triggers("listings", "listing", LISTING_COLUMNS, NOT_IN_BULK))
     # Few have one; a start from the image reads those.
     db.execute("CREATE INDEX listings_with_text ON listings (zone) WHERE text <> ''")
 
 
 @MIGRATIONS(name="0004_access_keys")
 def _access_keys(db: SqliteUtils) -> None:
-    db.executescript(ACCESS_KEYS)
+    run(db, ACCESS_KEYS)
 
 
 @MIGRATIONS(name="0005_delisting")
@@ -322,14 +317,14 @@ def _delisting(db: SqliteUtils) -> None:
     # As above: an operator's views may name the outbox, which is gone for a moment.
     db.execute("PRAGMA legacy_alter_table = ON")
     try:
-        db.executescript(DELISTING)
+        run(db, DELISTING)
     finally:
         db.execute("PRAGMA legacy_alter_table = OFF")
 
 
 @MIGRATIONS(name="0006_afterwards")
 def _afterwards(db: SqliteUtils) -> None:
-    db.executescript(AFTERWARDS)
+    run(db, AFTERWARDS)
 
 
 def apply(db: SqliteUtils) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-KEY: Final = "zone, network, category"
+from dnsbl.store.columns import KEY
 
 # Rows of a zone that an import brings by the million are journaled as one event; see `bulk`.
 NOT_IN_BULK: Final = "NOT EXISTS (SELECT 1 FROM bulk_imports WHERE zone = NEW.zone)"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dnsbl.name import DomainNameError, parse_canonical_name
 from dnsbl.network import NetworkError, parse
-from dnsbl.store import schema
+from dnsbl.store.columns import TIME_MAX
 from dnsbl.store.database import (
     Database,
     DatabaseCorruptError,
@@ -247,7 +247,7 @@ TABLES = pytest.mark.parametrize("table", ["listings", "exclusions"])
         ("category", "a" * 32),
         ("reason", "ünïcode " * 125),
         ("expires_at", 0),
-        ("expires_at", schema.TIME_MAX),
+        ("expires_at", TIME_MAX),
         ("expires_at", "17"),
     ],
 )
