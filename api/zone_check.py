@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import dns.asyncquery
+import dns.edns
 import dns.exception
 import dns.message
 import dns.rcode
@@ -115,7 +116,7 @@ async def check(
 async def _heard(
     server: Endpoint, address: Network, zone: ZoneConfig, categories: Sequence[CategoryConfig]
 ) -> Heard | None:
-    """What the zone answers in the end; None where it refuses to answer us."""
+    """What the zone answers in the end; None where it is prohibited to us."""
     gone = {category.answer for category in categories}
     give_up_at = time.monotonic() + PATIENCE_S
     name = ".".join((*address.reverse_labels, zone.origin, ""))
@@ -160,14 +161,14 @@ def _source(server: Endpoint) -> Network | None:
 
 async def _ask(server: Endpoint, name: str) -> set[ipaddress.IPv4Address] | _Closed | None:
     """The A records of a name; None where the server did not answer, or could not."""
-    question = dns.message.make_query(name, dns.rdatatype.A)
+    question = dns.message.make_query(name, dns.rdatatype.A, use_edns=0)  # for extended errors
     try:
         reply = await dns.asyncquery.udp(
             question, server.address, timeout=ANSWER_WITHIN_S, port=server.port
         )
     except (dns.exception.DNSException, OSError):
         return None
-    if reply.rcode() == dns.rcode.REFUSED:
+    if reply.rcode() == dns.rcode.REFUSED and _is_prohibited(reply):
         return _Closed()
     if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return None
@@ -177,6 +178,11 @@ async def _ask(server: Endpoint, name: str) -> set[ipaddress.IPv4Address] | _Clo
         if rrset.rdtype == dns.rdatatype.A
         for record in rrset
     }
+
+
+def _is_prohibited(reply: dns.message.Message) -> bool:
+    """RFC 8914 §4.19: a refusal of us; without it a server may refuse what it cannot answer."""
+    return any(error.code == dns.edns.EDECode.PROHIBITED for error in reply.extended_errors())
 
 
 def _reachable(endpoint: Endpoint) -> Endpoint:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+import dns.edns
 import dns.message
 import dns.rcode
 import dns.rrset
@@ -68,6 +69,7 @@ class NameServer(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.answers: Callable[[str], list[str]] = lambda _: []
         self.rcode = dns.rcode.NXDOMAIN  # where there is no answer
+        self.extended: dns.edns.EDECode | None = None  # beside it
         self.silent = False
         self.asked: list[str] = []
 
@@ -90,6 +92,8 @@ class NameServer(asyncio.DatagramProtocol):
             reply.answer.append(dns.rrset.from_text_list(name, 60, "IN", "A", answers))
         else:
             reply.set_rcode(self.rcode)
+        if self.extended is not None and query.edns >= 0:  # RFC 6891 §7: only where it was offered
+            reply.use_edns(options=[dns.edns.EDEOption(self.extended)])
         self._transport.sendto(reply.to_wire(), addr)
 
     def stop(self) -> None:

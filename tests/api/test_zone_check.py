@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 
+import dns.edns
 import dns.rcode
 import pytest
 from house import ZONE_TEXT, House
@@ -100,9 +101,10 @@ async def test_a_server_that_cannot_answer_has_not_answered(
     assert (await checked(house.config)).heard is Heard.SILENT
 
 
-async def test_a_refusal_is_no_silence(house: House, nameserver: NameServer) -> None:
-    """REFUSED: asked once, and then the process is believed, whatever it says of itself."""
+async def test_a_prohibition_is_no_silence(house: House, nameserver: NameServer) -> None:
+    """RFC 8914 §4.19: asked once, and then the process is believed, whatever it says of itself."""
     nameserver.rcode = dns.rcode.REFUSED
+    nameserver.extended = dns.edns.EDECode.PROHIBITED
     before = await checked(house.config)
     tell(house.config, SEQ)
 
@@ -111,6 +113,18 @@ async def test_a_refusal_is_no_silence(house: House, nameserver: NameServer) -> 
     assert (before.heard, after.heard) == (Heard.CLOSED, Heard.TAKEN_IN)
     assert after.after_ms < 900
     assert len(nameserver.asked) == 2
+
+
+@pytest.mark.parametrize("extended", [None, dns.edns.EDECode.NOT_AUTHORITATIVE])
+async def test_a_refusal_that_is_not_of_us_is_a_trouble(
+    house: House, nameserver: NameServer, extended: dns.edns.EDECode | None
+) -> None:
+    """REFUSED is also what a server says that has not loaded the zone: nobody is shut out."""
+    nameserver.rcode = dns.rcode.REFUSED
+    nameserver.extended = extended
+    tell(house.config, SEQ)
+
+    assert (await checked(house.config)).heard is Heard.SILENT
 
 
 CLOSED = [

@@ -67,7 +67,7 @@ def test_a_server_that_is_down_is_said_to_be_silent(house: House, serve: Serve) 
 
     page = pressed(house)
 
-    assert f"{ASKED}, bl.example, over DNS, and it did not answer just now." in page
+    assert f"{ASKED}, bl.example, over DNS, and it could not answer just now." in page
 
 
 def test_of_a_closed_list_whose_server_is_down_nothing_is_claimed(
