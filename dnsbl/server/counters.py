@@ -28,7 +28,9 @@ DropCause: TypeAlias = Literal[
 TcpEvent: TypeAlias = Literal[
     "accepted",
     "refused",  # the server is about to end
-    "refused_client",  # over dns.tcp_connections_per_client_max
+    # Over dns.tcp_connections_per_client_max:
+    "refused_client",  # all of the client's await replies
+    "evicted_client",  # one of its own that awaited none, to make room for a new one
     "idle",  # closed for want of a whole message in time
     "slow",  # cut off: the client does not take its replies
     # Over dns.tcp_connections_max, to make room for a new one:

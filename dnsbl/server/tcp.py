@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from dnsbl.network import Network
 from dnsbl.server.client import client_of, site_of
 from dnsbl.server.counters import TcpEvent
 from dnsbl.server.respond import Responder
@@ -41,7 +42,8 @@ class TcpServer:
     ``idle_timeout_s``: how long a connection may take for its next whole
     message, and for taking a reply. ``connections_max`` is the total of all,
     ``per_client_max`` that of an IPv4 address or an IPv6 /64. Where all are
-    taken, one that has been silent long makes room for a new one.
+    taken, one that has been silent long makes room for a new one: of a client
+    that has as many as it may, one of its own, if it awaits no reply.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class TcpServer:
             writer.transport.abort()
             return
         site = site_of(client_of(peer))
-        if self._seats.count(site) >= self._per_client_max:
+        if self._seats.count(site) >= self._per_client_max and not self._make_room_of(site):
             self._refuse(writer, "refused_client")
             return
         if len(self._seats) >= self._connections_max:
@@ -124,9 +126,25 @@ class TcpServer:
         silent, or holds more than others.
         """
         connection = self._seats.most_dispensable()
-        self._seats.leave(connection)
         is_idle = connection.waiting is not None
-        self._counters.tcp("evicted_idle" if is_idle else "evicted_slow")
+        self._evict(connection, "evicted_idle" if is_idle else "evicted_slow")
+
+    def _make_room_of(self, site: Network) -> bool:
+        """Ends a connection of that client; False where it awaits replies on all of them.
+
+        RFC 9210 §4.2: the oldest idle one first. Behind one address there may be
+        many clients (RFC 7766 §6.2.2), whose silent connections would keep a new one
+        out. None that awaits a reply goes: the client's own limit is no emergency.
+        """
+        connection = self._seats.longest_resting(site)
+        if connection is None:
+            return False
+        self._evict(connection, "evicted_client")
+        return True
+
+    def _evict(self, connection: _Connection, event: TcpEvent) -> None:
+        self._seats.leave(connection)
+        self._counters.tcp(event)
         connection.writer.transport.abort()
 
     def _refuse(self, writer: asyncio.StreamWriter, event: TcpEvent) -> None:
@@ -137,6 +155,7 @@ class TcpServer:
         writer = connection.writer
         client = client_of(writer.get_extra_info("peername"))
         while True:
+            self._seats.rest(connection)
             try:
                 message = await self._read(connection, reader)
             except TimeoutError:
