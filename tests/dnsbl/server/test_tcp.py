@@ -54,6 +54,21 @@ async def connected(
             writer.transport.abort()
 
 
+@pytest.fixture
+def taking(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """While it is cleared, no reply counts as taken, as if its client read none."""
+    event = asyncio.Event()
+    event.set()
+    drain = asyncio.StreamWriter.drain
+
+    async def drained(writer: asyncio.StreamWriter) -> None:
+        await event.wait()
+        await drain(writer)
+
+    monkeypatch.setattr(asyncio.StreamWriter, "drain", drained)
+    return event
+
+
 def framed(number: int = 1) -> bytes:
     """A query with its length before it."""
     data = dns.message.make_query(LISTED, "A", id=number).to_wire()
@@ -284,25 +299,75 @@ async def test_a_client_that_takes_no_replies_makes_room(responder: Responder) -
 
 
 async def test_connections_of_a_client_are_limited(responder: Responder) -> None:
-    """One more than its limit is closed at once; others are served, and it is again later."""
-    async with served(responder, per_client_max=2) as port:
-        async with connected(port) as first, connected(port) as second:
-            for reader, writer in (first, second):
-                writer.write(framed(1))
-                await reply(reader)
-            async with connected(port) as (reader, _):
-                with contextlib.suppress(ConnectionError):
-                    assert await reader.read() == b""
-            async with connected(port, "127.0.0.2") as (reader, writer):
-                writer.write(framed(2))
-                assert (await reply(reader)).id == 2
-            first[1].close()
-            await first[1].wait_closed()
+    """One more than its limit takes the place of its own that was idle longest (RFC 9210 §4.2)."""
+    async with (
+        served(responder, per_client_max=2) as port,
+        connected(port) as first,
+        connected(port) as second,
+        connected(port, "127.0.0.2") as other,
+    ):
+        for number, (reader, writer) in enumerate((other, first, second, first)):
+            writer.write(framed(number))
+            await reply(reader)
+
         async with connected(port) as (reader, writer):
-            writer.write(framed(3))
-            assert (await reply(reader)).id == 3
+            writer.write(framed(4))
+            assert (await reply(reader)).id == 4
+            with contextlib.suppress(ConnectionError):
+                assert await second[0].read() == b""
+            for number, kept in enumerate((first, other), 5):
+                kept[1].write(framed(number))
+                assert (await reply(kept[0])).id == number
+
+    assert responder.counters.tcp_events("evicted_client") == 1
+    assert responder.counters.tcp_events("refused_client") == 0
+
+
+async def test_half_a_message_keeps_no_newcomer_of_its_client_out(responder: Responder) -> None:
+    """No reply is due on a connection before it has asked."""
+    async with (
+        served(responder, per_client_max=1) as port,
+        connected(port) as (slow, slow_writer),
+        connected(port) as (reader, writer),
+    ):
+        slow_writer.write(framed(1)[:-1])
+        writer.write(framed(2))
+        assert (await reply(reader)).id == 2
+        with contextlib.suppress(ConnectionError):
+            assert await slow.read() == b""
+
+    assert responder.counters.tcp_events("evicted_client") == 1
+
+
+async def test_a_client_that_awaits_replies_on_all_its_connections_gets_no_more(
+    responder: Responder, taking: asyncio.Event
+) -> None:
+    """A new one is closed at once; others are served; it is again once it took its replies."""
+    async with (
+        served(responder, per_client_max=2) as port,
+        connected(port) as first,
+        connected(port) as second,
+    ):
+        taking.clear()
+        for reader, writer in (first, second):
+            writer.write(framed(1))
+            await reply(reader)
+        async with connected(port) as (refused, _):
+            with contextlib.suppress(ConnectionError):
+                assert await refused.read() == b""
+        async with connected(port, "127.0.0.2") as (reader, writer):
+            writer.write(framed(2))
+            assert (await reply(reader)).id == 2
+        taking.set()
+        for number, (reader, writer) in enumerate((first, second), 3):
+            writer.write(framed(number))
+            assert (await reply(reader)).id == number
+        async with connected(port) as (reader, writer):
+            writer.write(framed(5))
+            assert (await reply(reader)).id == 5
 
     assert responder.counters.tcp_events("refused_client") == 1
+    assert responder.counters.tcp_events("evicted_client") == 1
     assert responder.counters.tcp_events("refused") == 0
 
 
@@ -314,23 +379,29 @@ async def test_connections_over_ipv6_are_served(responder: Responder) -> None:
     ):
         writer.write(framed(1))
         assert (await reply(reader)).id == 1
-        async with connected(port, "::1", "::1") as (refused, _):
+        async with connected(port, "::1", "::1") as (newer, newer_writer):
+            newer_writer.write(framed(2))
+            assert (await reply(newer)).id == 2
             with contextlib.suppress(ConnectionError):
-                assert await refused.read() == b""
+                assert await reader.read() == b""
 
-    assert responder.counters.tcp_events("refused_client") == 1
+    assert responder.counters.tcp_events("evicted_client") == 1
 
 
-async def test_a_refused_connection_counts_for_nobody(responder: Responder) -> None:
+async def test_a_refused_connection_counts_for_nobody(
+    responder: Responder, taking: asyncio.Event
+) -> None:
     """However often a client tries beyond its limit, it may come back when there is room."""
     async with served(responder, per_client_max=1) as port:
         async with connected(port) as (reader, writer):
+            taking.clear()
             writer.write(framed(1))
             await reply(reader)
             for _ in range(20):
                 async with connected(port) as (refused, _writer):
                     with contextlib.suppress(ConnectionError):
                         await refused.read()
+            taking.set()
             writer.close()
             await writer.wait_closed()
         async with connected(port) as (reader, writer):
