@@ -39,7 +39,7 @@ def take_off(
     """
     zone, category = finding.zone.origin, finding.category.name
     network = subject(address, finding)
-    relapse.settle(database, (zone, str(network), category), finding.listing, now)
+    relapse.settle(database, address, finding.listing, now)
     if finding.exact and listings.remove(database, zone, network, category):
         removed = Act(
             now, actor, "listing.removed", zone, str(network), category, request_id,

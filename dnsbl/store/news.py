@@ -193,11 +193,7 @@ def _tell(database: Database, news: News, is_wanted: IsWanted) -> None:
 
 def _tell_relapse(database: Database, found: Relapse, at: int, is_wanted: IsWanted) -> None:
     if is_wanted("listing.relisted", found.zone, found.category):
-        events.record(
-            database, "listing.relisted", found.network, now=at, zone=found.zone,
-            category=found.category, reason=found.why, request_id=found.request_id,
-            network=found.listed,
-        )  # fmt: skip
+        relapse.tell(database, found, at)
 
 
 def _count(database: Database, news: Collection[News]) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from dnsbl.errors import DnsblError
 from dnsbl.network import Network, parse_address, parse_canonical
-from dnsbl.store import audit, listings, requests
+from dnsbl.store import audit, events, listings, requests
 from dnsbl.store.database import Database
 from dnsbl.store.listings import Listing
 from dnsbl.store.request_states import State
@@ -90,21 +90,37 @@ def note(database: Database, key: Key, now: int) -> Relapse | None:
     )  # fmt: skip
 
 
-def settle(database: Database, key: Key, listing: Listing, now: int) -> None:
-    """Ends the earlier delistings of what is about to be taken off that listing once more.
+def settle(database: Database, address: Network, listing: Listing, now: int) -> None:
+    """Ends the earlier delistings of an address that is about to be taken off a listing again.
 
     So each is judged by what was known before the next one: evidence counts
-    against the last of several that had only lapsed, and against no other.
+    against the last of several that had only lapsed, and against no other. What
+    ends here is told here, as the watch finds nothing to tell any more.
     """
-    note(database, key, now)
-    is_exact = str(listing.network) == key[1]
+    zone, category = listing.zone, listing.category
+    subjects = requests.subjects(address.address_text)
+    for subject in subjects:
+        if (found := note(database, (zone, subject, category), now)) is not None:
+            tell(database, found, now)
+    # The last of all, by whichever subject: `dnsbl.delist.past` judges by that one too.
     database.change(
-        """
+        f"""
         UPDATE delistings SET relisted_at = ?
-        WHERE relisted_at IS NULL AND lapsed_at IS NOT NULL AND (? OR at < ?) AND id = (
-            SELECT max(id) FROM delistings WHERE (network, zone, category) = (?, ?, ?))
+        WHERE relisted_at IS NULL AND lapsed_at IS NOT NULL AND (network = ? OR at < ?) AND id = (
+            SELECT id FROM delistings
+            WHERE network IN ({", ".join("?" * len(subjects))}) AND zone = ? AND category = ?
+            ORDER BY at DESC, id DESC LIMIT 1)
         """,
-        now, is_exact, evidence_at(database, listing), key[1], key[0], key[2],
+        now, str(listing.network), evidence_at(database, listing), *subjects, zone, category,
+    )  # fmt: skip
+
+
+def tell(database: Database, found: Relapse, at: int) -> None:
+    """Records the event for hooks, in the transaction that notes it."""
+    events.record(
+        database, "listing.relisted", found.network, now=at, zone=found.zone,
+        category=found.category, reason=found.why, request_id=found.request_id,
+        network=found.listed,
     )  # fmt: skip
 
 
