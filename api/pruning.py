@@ -35,7 +35,8 @@ class Pruning:
         if not await self._truth.read(forgetting.is_due, self._requests_age_s, now):
             return False
         forgotten = await self._truth.write(forgetting.forget, self._requests_age_s, now)
-        structlog.get_logger().info("requests_forgotten", requests=forgotten)
+        if forgotten:  # another round may have come between
+            structlog.get_logger().info("requests_forgotten", requests=forgotten)
         return forgotten >= forgetting.BATCH_REQUESTS
 
     async def _prune(self, now: int) -> bool:
