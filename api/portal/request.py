@@ -27,6 +27,7 @@ from api.portal.lookup import (
 )
 from api.services import SERVICES, Services
 from dnsbl.config import LimitsConfig
+from dnsbl.delist.message_id import new_message_id
 from dnsbl.delist.removal import removable
 from dnsbl.network import Network
 from dnsbl.store import outbox, requests
@@ -34,7 +35,7 @@ from dnsbl.store.database import Database
 from dnsbl.store.request_states import State
 from dnsbl.store.requests import NewRequest
 
-KEY_OCTETS = 32  # of a status page's address, and of a token
+KEY_OCTETS = 32  # of a status page's address
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -102,8 +103,7 @@ async def _request(
         expires_at=now + services.config.portal.confirm_within_s,
         subject=str(network),
     )
-    sender_domain = services.config.mail.sender.rpartition("@")[2]
-    message_id = f"<{secrets.token_hex(16)}@{sender_domain}>"
+    message_id = new_message_id(services.config)
     outcome = await services.truth.write(accept, services.config.portal.limits, new, message_id)
     if isinstance(outcome, Reached):
         structlog.get_logger().info("request_limited", rule=outcome.rule, address=new.address)
