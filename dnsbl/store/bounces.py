@@ -49,11 +49,12 @@ def note(database: Database, mail_id: int, report: Report, *, now: int) -> Noted
             return Noted.GONE
         act = _ACTS[report.action]
         text = fitting(discreet(report.text, request.mailbox), audit.NOTE_CHARS_MAX)
-        fails = report.action is Action.FAILED and _may_fail(mail, request)
-        if _is_known(database, request, act, text):
-            return Noted.KNOWN
-        if not (fails and mail.state != "failed") and _count(database, request) >= REPORTS_MAX:
-            return Noted.PASSED_OVER
+        fails = report.action is Action.FAILED and _may_fail(database, mail, request)
+        if not (fails and mail.state != "failed"):
+            if _is_known(database, request, act, text):
+                return Noted.KNOWN
+            if _count(database, request) >= REPORTS_MAX:
+                return Noted.PASSED_OVER
         network = network_text(request.address)
         audit.record(
             database, [Act(now, ACTOR, act, network=network, request_id=request.id, note=text)]
@@ -76,10 +77,15 @@ def _count(database: Database, request: Request) -> int:
     return int(row[0])
 
 
-def _may_fail(mail: Mail, request: Request) -> bool:
-    """Whether the mail may have failed to come: its link was not used yet, or it has none."""
-    waiting = (State.MAIL_QUEUED, State.MAIL_SENT, State.EXPIRED)
-    return mail.kind != "confirm_mail" or request.state in waiting
+def _may_fail(database: Database, mail: Mail, request: Request) -> bool:
+    """Whether the mail may have failed to come: its link was not used yet, or it has none.
+
+    Whose link made the request wait has come; what tells of the end of that wait is a later mail.
+    """
+    if mail.kind != "confirm_mail":
+        return True
+    waiting = (State.MAIL_QUEUED, State.MAIL_SENT, State.EXPIRED, State.COOLDOWN)
+    return request.state in waiting and outbox.of_request(database, request.id) == mail
 
 
 def _fail(database: Database, mail: Mail, request: Request, text: str, now: int) -> Noted:
