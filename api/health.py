@@ -36,7 +36,7 @@ async def metrics(request: web.Request) -> web.Response:
     """`GET /metrics`: Prometheus's text format."""
     services = request.app[SERVICES]
     try:
-        held = await services.truth.read(depths)
+        held = await services.truth.read(depths, int(services.now()))
     except StoreError:
         held = None  # said by dnsbl_database_up
     dns = await asyncio.to_thread(read_status, services.config.data.dns_status, services.now())

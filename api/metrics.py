@@ -61,10 +61,10 @@ class Depths:
     hook_deliveries: Mapping[tuple[str, DeliveryState], int]
 
 
-def depths(database: Database) -> Depths:
+def depths(database: Database, now: int) -> Depths:
     """Counts requests, mails and what hooks are to be told, by their state."""
     return Depths(
-        requests.in_states(database), outbox.depths(database), deliveries.depths(database)
+        requests.in_states(database), outbox.depths(database, now), deliveries.depths(database)
     )
 
 

@@ -21,6 +21,7 @@ from api.form_token import FormTokens
 from api.hooks.deciding import Deciding
 from api.hooks.notifying import Notifying
 from api.lock import Lock
+from api.mail import reminders
 from api.mail.carrier import Carrier
 from api.mail.delivery import Delivery
 from api.mail.file import FileCarrier
@@ -66,7 +67,7 @@ class Sidecar:
         self._now = now
         self._form_tokens = FormTokens(now)
         self._sessions = Sessions(now)
-        self.truth = Truth(config.data.database, write_wait_s, self._read_secrets)
+        self.truth = Truth(config.data.database, write_wait_s, self._opened)
         self._metrics = Metrics()
         self._pages = Pages(config)
         self._resolver = resolver_of(config)
@@ -153,10 +154,11 @@ class Sidecar:
             ) from None
         stack.callback(listening.close)
 
-    def _read_secrets(self, database: Database) -> None:
-        """Takes the secrets of a database that was opened."""
+    def _opened(self, database: Database) -> None:
+        """Takes the secrets of a database, and adds what an earlier version did not queue."""
         self._form_tokens.read_secret(database)
         self._sessions.read_secret(database)
+        reminders.queue_missing(database, self._config, int(self._now()))
 
     async def _stop_workers(self) -> None:
         self.delivery.stop()

@@ -62,6 +62,30 @@ def queue(
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A request that has to wait ``until`` its link works again, in Unix seconds."""
+
+    request_id: int
+    until: int
+
+
+def unannounced(database: Database, now: int) -> list[Wait]:
+    """The waits of whose end no mail tells, nor will: none was queued, in whatever state it is."""
+    rows = database.rows(
+        # Whatever led to the wait was due before it, and what tells of its end is not.
+        """
+        SELECT id, until FROM delist_requests AS r
+        WHERE state = 'cooldown' AND expires_at > ? AND NOT EXISTS (
+            SELECT 1 FROM outbox WHERE request_id = r.id AND kind = 'confirm_mail'
+            AND next_attempt_at >= r.until)
+        ORDER BY id
+        """,
+        now,
+    )
+    return [Wait(row["id"], row["until"]) for row in rows]
+
+
 def due(database: Database, now: int, limit: int) -> list[Mail]:
     """Queued mails whose time has come, the longest waiting first."""
     rows = database.rows(
@@ -179,13 +203,18 @@ def last_attempts(database: Database, mail: Mail, limit: int) -> list[Attempt]:
     return [Attempt(*row) for row in rows]
 
 
-def depths(database: Database) -> dict[str, int]:
-    """How many mails are in each state, for metrics."""
-    found = {
-        row["state"]: int(row["n"])
-        for row in database.rows("SELECT state, count(*) AS n FROM outbox GROUP BY state")
-    }
-    return {state: found.get(state, 0) for state in ("queued", "sent", "failed")}
+def depths(database: Database, now: int) -> dict[str, int]:
+    """How many mails are in each state, for metrics.
+
+    "scheduled" is what was never tried, since it is to leave later: no backlog, as "queued" is.
+    """
+    rows = database.rows(
+        "SELECT CASE WHEN state = 'queued' AND attempts = 0 AND next_attempt_at > ? "
+        "THEN 'scheduled' ELSE state END AS depth, count(*) AS n FROM outbox GROUP BY depth",
+        now,
+    )
+    found = {row["depth"]: int(row["n"]) for row in rows}
+    return {depth: found.get(depth, 0) for depth in ("queued", "scheduled", "sent", "failed")}
 
 
 def cancel(

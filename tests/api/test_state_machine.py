@@ -696,7 +696,8 @@ class Requests(RuleBasedStateMachine):
         self.nothing_is_resolved_twice()
         for petition in self.known.values():
             assert petition.state in ENDS, petition
-        assert outbox.depths(self.database)["queued"] == 0
+        depths = outbox.depths(self.database, self.now)
+        assert depths["queued"] == depths["scheduled"] == 0
 
 
 @pytest.mark.timeout(3600)

@@ -21,7 +21,7 @@ def queue(database: Database) -> Callable[[int], Mail]:
     """Queues the mail of a new request at a time."""
 
     def queue(at: int) -> Mail:
-        depth = sum(outbox.depths(database).values())
+        depth = sum(outbox.depths(database, at).values())
         request_id = requests.create(
             database,
             NewRequest(
@@ -63,7 +63,7 @@ def test_an_empty_outbox_waits_for_nothing(database: Database) -> None:
     """No time, no mail, and zeros for the metrics."""
     assert outbox.next_due_at(database) is None
     assert outbox.due(database, NOW, 9) == []
-    assert outbox.depths(database) == {"queued": 0, "sent": 0, "failed": 0}
+    assert outbox.depths(database, NOW) == {"queued": 0, "scheduled": 0, "sent": 0, "failed": 0}
 
 
 @pytest.mark.parametrize("state", ["sent", "failed"])
@@ -81,7 +81,7 @@ def test_a_mail_is_settled_once(
     assert (settled.done_at, settled.next_attempt_at) == (NOW + 1, NOW)
     assert outbox.due(database, NOW + 9, 9) == []
     assert outbox.next_due_at(database) is None
-    assert outbox.depths(database)[state] == 1
+    assert outbox.depths(database, NOW)[state] == 1
 
 
 def test_a_deferred_mail_comes_again(database: Database, queue: Callable[[int], Mail]) -> None:
@@ -123,6 +123,21 @@ def test_any_reply_can_be_kept(
     settled = outbox.of_request(database, mail.request_id)
     assert settled is not None
     assert settled.reply == kept
+
+
+def test_what_is_to_leave_later_is_no_backlog(
+    database: Database, queue: Callable[[int], Mail]
+) -> None:
+    """A mail for the end of a wait is told apart, until it is due; one that is retried is not."""
+    retried = queue(NOW)
+    outbox.settle(database, retried.id, "queued", "450 d", now=NOW, next_attempt_at=NOW + 60)
+    outbox.queue(database, retried.request_id, "<later@bl.example>", NOW, due_at=NOW + 50)
+    found = [outbox.depths(database, at) for at in (NOW, NOW + 50)]
+
+    assert found == [
+        {"queued": 1, "scheduled": 1, "sent": 0, "failed": 0},
+        {"queued": 2, "scheduled": 0, "sent": 0, "failed": 0},
+    ]
 
 
 def test_a_cancelled_mail_is_not_sent(database: Database, queue: Callable[[int], Mail]) -> None:

@@ -392,7 +392,7 @@ def test_requests_that_nobody_confirmed_expire(database: Database) -> None:
         mail = outbox.of_request(database, request_id)
         assert mail is not None
         assert (mail.state, mail.reply, mail.done_at) == ("failed", "not sent in time", NOW)
-    assert outbox.depths(database)["queued"] == len(State) - len(ended)
+    assert outbox.depths(database, NOW)["queued"] == len(State) - len(ended)
 
 
 def test_a_suppressed_mailbox_stays_suppressed(database: Database) -> None:
