@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast, get_args
 
@@ -32,37 +33,40 @@ WHOLE: Final = (Network(IPV4, 0, 0), Network(IPV6, 0, 0))
 
 @dataclass(slots=True)
 class _Region:
-    """A network with what becomes of questions from there, by two lists."""
+    """A network with what becomes of questions from there, by each list, the inner first."""
 
     network: Network
-    inner: Action
-    outer: Action
-    covered: int = 0  # addresses in it that networks of either list decide more specifically
+    actions: tuple[Action, ...]
+    covered: int = 0  # addresses in it that networks of any list decide more specifically
 
     @property
     def is_opened(self) -> bool:
-        """Whether some of its addresses are decided here, and pass the outer list alone."""
+        """Whether some of its addresses are decided here, and pass all lists but the inner."""
         addresses = 1 << (BITS[self.network.family] - self.network.length)
-        return self.covered < addresses and self.inner != "pass" == self.outer
+        inner, *outer = self.actions
+        return self.covered < addresses and inner != "pass" and {*outer} == {"pass"}
 
 
-def opened(inner: AccessConfig, outer: AccessConfig) -> Network | None:
-    """A network with clients that ``outer`` answers and ``inner`` does not; None: there is none.
+def opened(inner: AccessConfig, *outer: AccessConfig) -> Network | None:
+    """A network with clients that pass each of ``outer`` and not ``inner``; None: there is none.
 
-    Exact: it looks at every network in which either list decides for anybody.
+    Exact: it looks at every network in which any list decides for anybody.
     """
-    networks = dict(inner.networks), dict(outer.networks)
+    lists = inner, *outer
+    decided = [dict(each.networks) for each in lists]
     named = sorted(
-        {*WHOLE, *networks[0], *networks[1]}, key=lambda each: (each.family, each.bits, each.length)
+        {*WHOLE, *itertools.chain.from_iterable(decided)},
+        key=lambda each: (each.family, each.bits, each.length),
     )
+    defaults = tuple(each.default for each in lists)
     around: list[_Region] = []
     for network in named:
         while around and not around[-1].network.covers(network):
             if (found := _leave(around)) is not None:
                 return found
-        above = around[-1] if around else _Region(network, inner.default, outer.default)
-        actions = [each.get(network) for each in networks]
-        around.append(_Region(network, actions[0] or above.inner, actions[1] or above.outer))
+        above = around[-1].actions if around else defaults
+        actions = (each.get(network, before) for each, before in zip(decided, above, strict=True))
+        around.append(_Region(network, tuple(actions)))
     while around:
         if (found := _leave(around)) is not None:
             return found

@@ -130,15 +130,17 @@ def load(file: Path) -> Config:
     data = _read_data(table.table("data"))
     portal = read_portal(table.table("portal"))
     resolver = read_resolver(table.table("resolver"))
+    dns = read_dns(table.table("dns"))
     zones = read_zones(
         folder / table.text("zones", "zones", "a folder of zone files"),
         portal.public_url,
+        dns.access,
         provable=bool(resolver.servers),
     )
     config = Config(
         file=file,
         data=data,
-        dns=read_dns(table.table("dns")),
+        dns=dns,
         portal=portal,
         mail=read_mail(table.table("mail"), f"delist@{zones[0].origin}"),
         log=_read_log(table.table("log")),

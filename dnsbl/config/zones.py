@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from dnsbl.config.access import opened
+from dnsbl.config.access import AccessConfig, opened
 from dnsbl.config.keys import may_be_key
 from dnsbl.config.toml import ConfigError
 from dnsbl.config.zonefile import CATEGORIES_MAX, ZoneConfig, read_zone
@@ -13,10 +13,13 @@ from dnsbl.config.zonefile import CATEGORIES_MAX, ZoneConfig, read_zone
 TEST_NAMES = frozenset({"test", "invalid"})  # RFC 5782 §5, of a zone of names
 
 
-def read_zones(folder: Path, public_url: str, *, provable: bool) -> tuple[ZoneConfig, ...]:
+def read_zones(
+    folder: Path, public_url: str, access: AccessConfig, *, provable: bool
+) -> tuple[ZoneConfig, ...]:
     """All zones of a folder, by origin. Raises ConfigError where there is none, or two clash.
 
-    ``provable``: there is a resolver, by which control of an address can be proven.
+    ``access`` is the server's own list. ``provable``: there is a resolver, by
+    which control of an address can be proven.
     """
     try:
         # An editor's own files begin with a dot.
@@ -34,7 +37,7 @@ def read_zones(folder: Path, public_url: str, *, provable: bool) -> tuple[ZoneCo
     for zone in zones.values():
         _check_test_entries(folder, zone)
         _check_sublist(folder, zone, zones)
-        _check_include(folder, zone, zones)
+        _check_include(folder, zone, zones, access)
     return tuple(zones.values())
 
 
@@ -133,7 +136,9 @@ def _check_test_entries(folder: Path, zone: ZoneConfig) -> None:
                 )
 
 
-def _check_include(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfig]) -> None:
+def _check_include(
+    folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfig], access: AccessConfig
+) -> None:
     file = folder / f"{zone.origin}.toml"
     for origin in zone.include:
         other = zones.get(origin)
@@ -143,7 +148,7 @@ def _check_include(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfi
             raise ConfigError(
                 f"{file}: include: {origin} lists {_kind(other)}, and {zone.origin} {_kind(zone)}"
             )
-        _check_protected(file, zone, other)
+        _check_protected(file, zone, other, access)
     try:
         parts = answering(zone, zones)
     except ValueError as error:
@@ -157,14 +162,15 @@ def _check_include(folder: Path, zone: ZoneConfig, zones: Mapping[str, ZoneConfi
         )
 
 
-def _check_protected(file: Path, zone: ZoneConfig, other: ZoneConfig) -> None:
+def _check_protected(file: Path, zone: ZoneConfig, other: ZoneConfig, access: AccessConfig) -> None:
     """What a zone keeps from some who ask, one that includes it does not give to all."""
     if other.keys.mode == "required" and zone.keys.mode != "required":
         raise ConfigError(
             f"{file}: include: {other.origin} wants a key, and {zone.origin} would answer without "
             'one; give it keys.mode = "required" too'
         )
-    network = opened(other.access, zone.access)
+    # Whoever does not pass the server's list sees nothing of any zone.
+    network = opened(other.access, access, zone.access)
     if network is not None:
         where = f"{network}" if network.length else f"IPv{network.family} networks it does not name"
         raise ConfigError(

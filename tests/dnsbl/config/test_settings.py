@@ -56,7 +56,8 @@ def refusal(house: House) -> Callable[[str], str]:
         ("[portal.limits]\nper_hour = 1",
          "portal.limits.per_hour: is not a known key; did you mean portal.limits."),
         ("[log]\nx = 1", "log.x: is not a known key; known here: level, format"),
-        ('"a\\nb" = 1', '"a\\nb": is not a known key; known here: data, portal, resolver, zones'),
+        ('"a\\nb" = 1',
+         '"a\\nb": is not a known key; known here: data, portal, resolver, dns, zones'),
         # wrong types
         ("zones = 1", "zones: expected a folder of zone files, got 1"),
         ("data = 1", "data: expected a table [data], got 1"),

@@ -210,6 +210,21 @@ def test_an_aggregate_opens_nothing_by_a_list_of_its_own(
     assert "all.example would; give it an [access] that keeps out as many" in refusal()
 
 
+def test_whom_the_server_keeps_out_need_not_be_kept_out_again(
+    house: House, write: Write, refusal: Callable[[], str]
+) -> None:
+    """[dns.access] is looked at first, whatever the zone; whom it lets in counts as ever."""
+    write("bl.example", 'access.refuse = ["203.0.113.0/24"]')
+    write("all.example", 'include = ["bl.example"]')
+    house.write_config('[dns.access]\ndefault = "refuse"\npass = ["192.0.2.0/24"]\n')
+
+    assert len(house.config.zones) == 2
+
+    house.write_config('[dns.access]\ndefault = "refuse"\npass = ["203.0.113.0/25"]\n')
+
+    assert "does not answer clients of 203.0.113.0/25, and all.example would" in refusal()
+
+
 def test_name_servers_without_an_address_are_found(house: House, write: Write) -> None:
     """Those in a zone of ours that knows none; another zone's are its own business."""
     write("web.bl.example", 'hosts."ns1.web.bl.example" = ["192.0.2.53"]')
