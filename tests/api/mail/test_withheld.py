@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from house import House
@@ -20,6 +20,7 @@ from dnsbl.store.requests import Request
 
 QUIET = "petra@sender.example"  # wants no mail of ours any more
 OTHER = "paula@sender.example"  # as long, and masked alike
+STRANGER = "post@far.example"
 DOWN = "down"
 
 Trouble = Callable[[Mailbox], Awaitable[None]]
@@ -106,16 +107,18 @@ async def test_a_withheld_mail_fares_as_the_last_that_was_not(
         await suppress(portal, mailbox)
         await begin(mailbox)
         await portal.add("203.0.113.0/24")
+        await portal.ask("203.0.113.1", STRANGER)
+        await tried(portal, 2)
         paths = [(await portal.ask("203.0.113.2", OTHER)).location]
-        mails = [await tried(portal, 2)]
+        mails = [await tried(portal, 3)]
         if not restarted:
             paths.append((await portal.ask("203.0.113.3", QUIET)).location)
-            mails.append(await tried(portal, 3))
+            mails.append(await tried(portal, 4))
             pages = [await portal.fetch(path) for path in paths]
     if restarted:
         async with Portal(house, clock) as portal:
             paths.append((await portal.ask("203.0.113.3", QUIET)).location)
-            mails.append(await tried(portal, 3))
+            mails.append(await tried(portal, 4))
             pages = [await portal.fetch(path) for path in paths]
 
     assert mails[0].state == fate
@@ -150,7 +153,7 @@ async def test_a_withheld_mail_leaves_when_others_do(
     """Deferred with them, by the same schedule, and taken with them."""
     async with Portal(house, clock) as portal:
         await suppress(portal, mailbox)
-        await replying("450 4.7.1 later")(mailbox)
+        await replying("451 4.3.0 later")(mailbox)
         await portal.add("203.0.113.0/24")
         await portal.ask("203.0.113.2", OTHER)
         await tried(portal, 2)
@@ -198,7 +201,7 @@ async def test_a_withheld_mail_fails_when_others_have_no_time_left(
     assert trails[0] == trails[1]
 
 
-@pytest.mark.parametrize("reply", ["450 4.7.1 later", "554 5.7.1 no", "250 2.0.0 ok"])
+@pytest.mark.parametrize("reply", ["451 4.3.0 later", "554 5.7.1 no", "250 2.0.0 ok"])
 async def test_a_withheld_mail_takes_as_long_as_others(
     house: House, clock: Clock, mailbox: Mailbox, reply: str
 ) -> None:
@@ -213,20 +216,22 @@ async def test_a_withheld_mail_takes_as_long_as_others(
         await suppress(portal, mailbox)
         mailbox.handle_DATA = wait  # type: ignore[method-assign]
         await portal.add("203.0.113.0/24")
-        for number, sender in enumerate((OTHER, QUIET), start=2):
+        for number, sender in enumerate((STRANGER, OTHER, QUIET), start=2):
             began = time.monotonic()
             await portal.ask(f"203.0.113.{number}", sender)
-            await tried(portal, number)
+            mail = await tried(portal, number)
             took.append(time.monotonic() - began)
 
-    assert took[1] >= 0.7
-    assert took[1] < 2 * took[0]
+    assert mail.reply[:3] == reply[:3]
+    assert took[2] >= 0.7
+    assert took[2] < 2 * took[1]
 
 
 @pytest.mark.parametrize(
     "reply",
     ["550 5.1.1 <{to}> no such user", "550 no such user", "452 4.2.2 full",
-     "451 4.4.1 cannot reach mx.far.example"],
+     "451 4.4.1 cannot reach mx.far.example", "550 5.7.1 <{to}> not for you", "554 no",
+     "450 4.7.1 <{to}> greylisted", "554 5.7.1 <{to}> relay access denied"],
 )  # fmt: skip
 async def test_a_refusal_of_one_mailbox_is_not_told_of_a_withheld_mail(
     house: House, clock: Clock, mailbox: Mailbox, reply: str
@@ -236,7 +241,7 @@ async def test_a_refusal_of_one_mailbox_is_not_told_of_a_withheld_mail(
         await suppress(portal, mailbox)
         await replying(reply)(mailbox)
         await portal.add("203.0.113.0/24")
-        await portal.ask("203.0.113.2", "paul@far.example")
+        await portal.ask("203.0.113.2", STRANGER)
         await tried(portal, 2)
         await portal.ask("203.0.113.3", QUIET)
         quiet = await tried(portal, 3)
@@ -252,9 +257,16 @@ def asked(mailbox: str) -> Request:
     )  # fmt: skip
 
 
-def attempt(reply: str, state: outbox.MailState = "queued") -> Attempt:
-    """How a mail of another fared."""
-    return Attempt(state, reply, "someone@far.example", "far.example")
+def attempt(reply: str, state: outbox.MailState = "queued", domain: str = "far.example") -> Attempt:
+    """How a mail of another fared, to a mailbox of a domain or below it."""
+    return Attempt(state, reply, f"someone@mail.{domain}", domain)
+
+
+def far_and_near(
+    far: str, near: str, state: outbox.MailState = "queued", *, between: Sequence[Attempt] = ()
+) -> list[Attempt]:
+    """How mails to two domains fared."""
+    return [attempt(far, state), *between, attempt(near, state, "near.example")]
 
 
 @pytest.mark.parametrize(
@@ -263,13 +275,27 @@ def attempt(reply: str, state: outbox.MailState = "queued") -> Attempt:
         ([], None),
         ([attempt("250 ok", "sent"), attempt("451 4.3.0 later")], None),
         ([attempt("452 4.2.2 full"), attempt("451 4.3.0 later")], "451 4.3.0 later"),
-        ([attempt("450 4.7.1 <s…@far.example> later")], "450 4.7.1 <p…@sender.example> later"),
-        ([attempt("450 4.7.1 far.example is busy")], None),
+        ([attempt("450 4.2.0 <s…@mail.far.example> later")], "450 4.2.0 <p…@sender.example> later"),
+        ([attempt("451 4.3.0 far.example is busy")], None),
         ([attempt("The mail server could not be reached")], None),  # the trial could reach it
         ([attempt("550 5.7.1 sender")], None),  # and name the sender
         ([attempt("The mail server did not answer in time")],
          "The mail server did not answer in time"),
-        ([attempt("", "failed"), attempt("554 5.7.1 no", "failed")], "554 5.7.1 no"),
+        ([attempt("", "failed"), attempt("451 4.3.0 no", "failed")], "451 4.3.0 no"),
+        ([attempt("450 4.7.1 greylisted")], None),
+        ([attempt("450 4.7.1 a"), attempt("450 4.7.1 b")], None),  # two mailboxes of one domain
+        (far_and_near("450 4.7.1 a", "450 4.7.1 b"), "450 4.7.1 a"),
+        (far_and_near("450 4.7.1 a", "550 5.1.1 b"), None),
+        (far_and_near("550 5.1.1 a", "550 5.1.1 b", "failed"), None),  # two typing mistakes
+        (far_and_near("554 5.7.1 a", "554 b", "failed"), "554 5.7.1 a"),
+        (far_and_near("554 5.7.1 a", "554 5.7.1 near.example", "failed"), None),
+        (far_and_near("554 5.7.1 a", "554 5.7.1 b", "failed", between=[attempt("250", "sent")]),
+         None),
+        (far_and_near("450 4.7.1 a", "450 4.7.1 b", between=[attempt("451 4.3.0 c")]),
+         "450 4.7.1 a"),
+        ([attempt("450 4.7.1 a"), attempt("451 4.3.0 c")], "451 4.3.0 c"),
+        ([attempt("552 5.3.4 too large", "failed")], None),
+        ([attempt("550 5.1.8 our sender", "failed")], "550 5.1.8 our sender"),
     ],
 )  # fmt: skip
 def test_what_holds_for_all_mails_is_presumed(attempts: list[Attempt], reply: str | None) -> None:
