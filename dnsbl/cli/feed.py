@@ -84,8 +84,8 @@ def import_feed(
     if source is None:
         source = Path(name).name[: options.SOURCE_CHARS_MAX]
     terms = Terms(
-        chosen.origin, into.name, reason, source, now, options.expiry(now, for_s), strict, force,
-        chosen.lists,
+        chosen.origin, into.name, into.answer, reason, source, now, options.expiry(now, for_s),
+        strict, force, chosen.lists,
     )  # fmt: skip
     tally = Tally(name)
     with (

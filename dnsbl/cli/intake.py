@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import IO, Final
 
 from dnsbl.config import Lists
@@ -41,10 +42,14 @@ class ImportRefusedError(DnsblError):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What every listing of an import has in common, and what is refused; times in Unix seconds."""
+    """What every listing of an import has in common, and what is refused; times in Unix seconds.
+
+    ``answer`` is the category's.
+    """
 
     zone: str
     category: str
+    answer: IPv4Address
     reason: str
     source: str
     listed_at: int
@@ -121,7 +126,7 @@ def at_hand(stream: IO[bytes]) -> Iterator[tuple[IO[bytes], int]]:
 def names_many(feed: IO[bytes], octets: int, terms: Terms, file: str) -> bool:
     """Whether a feed names so much that it comes in in bulk; the feed is rewound.
 
-    Raises ImportRefusedError at a bad line, where strict.
+    Raises ImportRefusedError at a bad line that spoils the others, or where strict at any.
     """
     if octets < bulk.BULK_ROWS_MIN * _LINE_OCTETS_MIN:
         return False
@@ -149,10 +154,10 @@ def bring_in(
 def gather(feed: IO[bytes], terms: Terms, tally: Tally, on_progress: OnProgress) -> Harvest:
     """Reads a feed that names many, before any transaction begins.
 
-    Raises ImportRefusedError at a bad line, where strict.
+    Raises ImportRefusedError at a bad line that spoils the others, or where strict at any.
     """
     os.nice(_NICE)
-    harvest = Harvest(force=terms.force, lists=terms.lists)
+    harvest = Harvest(terms.answer, force=terms.force, lists=terms.lists)
     for done in harvest.bring_in(feed, lambda bad: _note_bad(bad, terms, tally)):
         on_progress(int(_READING_SHARE * done))
     return harvest
@@ -195,9 +200,9 @@ def _wanted(
 ) -> Iterator[Listing]:
     """A listing for each good line that lists; what the others exclude is put into the list.
 
-    Raises ImportRefusedError at a bad one, where strict.
+    Raises ImportRefusedError as `_note_bad` does.
     """
-    for line in read(feed, terms.lists):
+    for line in read(feed, terms.answer, terms.lists):
         bad = line if isinstance(line, BadLine) else unlistable(line, force=terms.force)
         if bad is None:
             assert isinstance(line, Line)
@@ -213,6 +218,6 @@ def _wanted(
 
 
 def _note_bad(line: BadLine, terms: Terms, tally: Tally) -> None:
-    if terms.strict:
+    if terms.strict or line.spoils:
         raise ImportRefusedError(f"{tally.place(line)}; nothing was imported")
     tally.note_bad(line)

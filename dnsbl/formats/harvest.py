@@ -15,6 +15,7 @@ import heapq
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
 from typing import IO, TYPE_CHECKING, Final
 
 from dnsbl import native
@@ -45,10 +46,12 @@ class Harvest:
     """What the good lines of a feed name. `force`: reserved space too.
 
     What stands in several lines is held as often. ``excluded`` is what the feed
-    wants not to be listed, in the order of its lines.
+    wants not to be listed, in the order of its lines. ``answer`` is that of the
+    category into which they go.
     """
 
-    def __init__(self, *, force: bool, lists: Lists = "addresses") -> None:
+    def __init__(self, answer: IPv4Address, *, force: bool, lists: Lists = "addresses") -> None:
+        self._answer = answer
         self._force = force
         self._lists = lists
         self._prefixes = _prefixes(force=force) if lists == "addresses" else None
@@ -63,7 +66,7 @@ class Harvest:
         if self._prefixes is not None:
             yield from self._take_blocks(feed, self._prefixes, on_bad_line)
             return
-        lines = read(feed, self._lists)
+        lines = read(feed, self._answer, self._lists)
         while portion := list(itertools.islice(lines, REPORT_LINES)):
             for line in portion:
                 self._take(line, on_bad_line)
@@ -89,7 +92,7 @@ class Harvest:
         for block in _blocks(feed):
             lines, declined = prefixes.take(block, number)
             for line_number, start, end in declined:
-                said = read_line(line_number, block[start:end])
+                said = read_line(line_number, block[start:end], self._answer)
                 if said is not None:
                     self._take(said, on_bad_line)
             number += lines

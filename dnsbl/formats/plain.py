@@ -6,7 +6,10 @@ lines. CRLF and a byte order mark do no harm. Bytes that are no text matter only
 where an address should be. A range or a netmask set apart by a space
 (``192.0.2.1 - 192.0.2.9``) is no such column: to list its first address alone
 would be wrong, so the line is bad. So is one with a value of its own, as files of
-rbldnsd have it (``192.0.2.1 :127.0.0.10:why``): it would be listed with another.
+rbldnsd have it (``192.0.2.1 :127.0.0.10:why``): it would be listed with another. A
+line that begins with one gives it to all that follow, up to the next such line:
+then nothing of the feed is to be listed. A value that the category answers
+anyway does no harm in either place.
 
 ``!`` before an address, a network or a name says that it is not to be listed, as
 in those files. ``*.`` or ``.`` before a name means what lies below it.
@@ -17,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import IO, Final
 
 from dnsbl.config import Lists
@@ -32,8 +36,13 @@ _FIELD_END: Final = re.compile(rb"[ \t,#;]")
 # What goes on with the network rather than following it: a range's end, a length, a netmask.
 _MORE_OF_IT: Final = re.compile(rb"[ \t]+(?:[-/][ \t]*[0-9]|255\.)")
 _INSTEAD: Final = "write prefixes, such as 192.0.2.0/24"
-_VALUE: Final = re.compile(rb"[ \t]+:([0-9][0-9.]{,14})(?::|$)")
+# A value, after which there may be a text. It is an address, or the last number of one in 127.0.0.
+_VALUE: Final = re.compile(rb"[ \t]*:([0-9][0-9.]{,14})[ \t]*(?::|$)")
+_LOOPBACK: Final = "127.0.0."
 _NO_VALUES: Final = "take it out, and import the line into the category that answers so"
+_NO_DEFAULTS: Final = (
+    "split the feed by value, and import each part into a category that answers so"
+)
 _EXCLUDES: Final = b"!"
 _SHOWN_OCTETS_MAX: Final = 16  # of what may be no text
 
@@ -52,35 +61,49 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that should name something and does not, with a sentence that says why."""
+    """A line that should name something and does not, with a sentence that says why.
+
+    ``spoils``: it makes those after it mean something else, so that nothing of
+    the feed may be listed.
+    """
 
     number: int
     fault: str
+    spoils: bool = False
 
 
-def read(stream: IO[bytes], lists: Lists = "addresses") -> Iterator[Line | BadLine]:
-    """The lines of a feed that say something, in their order; holds one of them at a time."""
+def read(
+    stream: IO[bytes], answer: IPv4Address, lists: Lists = "addresses"
+) -> Iterator[Line | BadLine]:
+    """The lines of a feed that say something, in their order; holds one of them at a time.
+
+    ``answer`` is that of the category into which they go.
+    """
     number = 0
     while octets := stream.readline(LINE_OCTETS_MAX + 1):
         number += 1
         if len(octets) > LINE_OCTETS_MAX:
             skip_line(stream, octets)
-        said = read_line(number, octets, lists)
+        said = read_line(number, octets, answer, lists)
         if said is not None:
             yield said
 
 
-def read_line(number: int, octets: bytes, lists: Lists = "addresses") -> Line | BadLine | None:
+def read_line(
+    number: int, octets: bytes, answer: IPv4Address, lists: Lists = "addresses"
+) -> Line | BadLine | None:
     """What a line of that number says, its line feed included; None if it is nothing."""
     if len(octets) > LINE_OCTETS_MAX:
         return BadLine(number, f"the line is longer than {LINE_OCTETS_MAX} octets")
     if number == 1:
         octets = octets.removeprefix(_BYTE_ORDER_MARK)
     line = octets.strip()
+    if value := _VALUE.match(line):
+        return _default(number, value[1], answer)
     end = _FIELD_END.search(line)
     field = line[: end.start()] if end else line
     if field:
-        fault = _rest_fault(line, field, end.start(), lists) if end else None
+        fault = _rest_fault(line, field, end.start(), answer, lists) if end else None
         if fault is not None:
             return BadLine(number, fault)
         return _name(number, field) if lists == "names" else _network(number, field)
@@ -107,12 +130,31 @@ def unlistable(line: Line, *, force: bool) -> BadLine | None:
     return None
 
 
-def _rest_fault(line: bytes, field: bytes, end: int, lists: Lists) -> str | None:
+def _default(number: int, value: bytes, answer: IPv4Address) -> BadLine | None:
+    """What a line that begins with a value says, which is that of all after it."""
+    if _is_answer(value, answer):
+        return None
+    said = value.decode("ascii")
+    fault = f"all lines below it have the value :{said}:, not the category's {answer}"
+    return BadLine(number, f"{fault}; {_NO_DEFAULTS}", spoils=True)
+
+
+def _is_answer(value: bytes, answer: IPv4Address) -> bool:
+    """Whether a value is what the category answers."""
+    text = value.decode("ascii")
+    return str(answer) in (text, _LOOPBACK + text)
+
+
+def _rest_fault(
+    line: bytes, field: bytes, end: int, answer: IPv4Address, lists: Lists
+) -> str | None:
     """Why what stands after the field, which ends there, is no column to be passed over."""
     # An exclusion answers nothing, so a value does it no harm.
     if not field.startswith(_EXCLUDES) and (value := _VALUE.match(line, end)):
-        answer = value[1].decode("ascii")
-        return f"{_shown(field)} has a value of its own (:{answer}:); {_NO_VALUES}"
+        if _is_answer(value[1], answer):
+            return None
+        own = value[1].decode("ascii")
+        return f"{_shown(field)} has a value of its own (:{own}:); {_NO_VALUES}"
     if lists == "addresses" and _MORE_OF_IT.match(line, end):
         return f"{_shown(field)} begins a range, or has a netmask; {_INSTEAD}"
     return None

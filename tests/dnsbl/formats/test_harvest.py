@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from dnsbl.formats.harvest import Harvest
 from dnsbl.formats.plain import LINE_OCTETS_MAX, BadLine, read, unlistable
 from dnsbl.network import parse, reserved_name, reserved_ranges
 
+ANSWER = IPv4Address("127.0.0.2")
 IPSUM = Path(__file__).parents[2] / "data" / "ipsum.txt"
 
 needs_compiled = pytest.mark.skipif(
@@ -39,7 +41,7 @@ def twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 def gathered(octets: bytes, *, force: bool = False, count: int = 3) -> tuple[list[str], list[str]]:
     """The texts of a feed's networks, as they come, and the lines that are bad or exclude."""
     bad: list[str] = []
-    held = Harvest(force=force)
+    held = Harvest(ANSWER, force=force)
     for _ in held.bring_in(io.BytesIO(octets), lambda line: bad.append(f"{line.number}: {line}")):
         pass
     texts: list[str] = []
@@ -56,7 +58,7 @@ def expected(octets: bytes, *, force: bool = False) -> tuple[list[str], list[str
     texts: list[str] = []
     bad: list[str] = []
     excluded: list[str] = []
-    for line in read(io.BytesIO(octets)):
+    for line in read(io.BytesIO(octets), ANSWER):
         fault = line if isinstance(line, BadLine) else unlistable(line, force=force)
         if fault is not None:
             bad.append(f"{fault.number}: {fault}")
@@ -103,6 +105,8 @@ def test_the_compiled_twin_is_used_where_it_is() -> None:
         b"11.0.0.0/8\n", b"128.0.0.0/1\n", b"255.255.255.255\n", b"x\n" * 5, b"# \xff\n;\0\n",
         b"x" * (LINE_OCTETS_MAX + 1), b"#" * LINE_OCTETS_MAX + b"\n192.0.2.1",
         b"192.0.2.1 :127.0.0.10:why\n", b"192.0.2.1\t :10\n", b"192.0.2.1 :10\r\n",
+        b"192.0.2.1 :127.0.0.2:why\n", b"192.0.2.1\t:2 : why\n", b":2:why\n192.0.2.1\n",
+        b"192.0.2.1\n:3:why\n192.0.2.2\n",
         b"192.0.2.1 : 2 traps\n", b"192.0.2.1 :)\n", b"192.0.2.1,:127.0.0.10:why\n",
         b"192.0.2.1#:127.0.0.10:\n", b"2001:db8::1 :127.0.0.10:why\n", b":127.0.0.10:why\n",
         b"!192.0.2.1\n192.0.2.0/24\n", b" !192.0.2.0/25 # ours\r\n", b"!2001:db8::/33,x\n",
@@ -170,7 +174,7 @@ def test_a_feed_is_read_alike_wherever_its_blocks_end(
 def test_octets_read_rise_to_the_end() -> None:
     """So that a bar ends at 100 %."""
     octets = b"192.0.2.1\n" * 5000
-    done = list(Harvest(force=False).bring_in(io.BytesIO(octets), lambda _: None))
+    done = list(Harvest(ANSWER, force=False).bring_in(io.BytesIO(octets), lambda _: None))
 
     assert done == sorted(done)
     assert done[-1] == len(octets)
@@ -260,7 +264,7 @@ def test_names_come_in_the_order_of_their_texts(
 ) -> None:
     """Whatever their form; what is excluded stands apart, in the order of its lines."""
     lines = [prefix + ".".join((*labels, "x")) for prefix, labels in held]
-    harvested = Harvest(force=False, lists="names")
+    harvested = Harvest(ANSWER, force=False, lists="names")
     for _ in harvested.bring_in(io.BytesIO("\n".join(lines).encode()), pytest.fail):
         pass
     texts = [text for _, array in harvested.batches(4) for text in json.loads(array)]

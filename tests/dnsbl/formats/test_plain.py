@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import given
@@ -12,12 +13,13 @@ from dnsbl.formats.plain import LINE_OCTETS_MAX, BadLine, Line, read, unlistable
 from dnsbl.name import parse_name
 from dnsbl.network import parse
 
+ANSWER = IPv4Address("127.0.0.2")
 FAULT_CHARS_MAX = 160  # what a person takes in at a glance, whatever the octets are
 
 
 def lines(octets: bytes) -> list[Line | BadLine]:
     """What a feed of these octets says."""
-    return list(read(io.BytesIO(octets)))
+    return list(read(io.BytesIO(octets), ANSWER))
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,9 @@ def lines(octets: bytes) -> list[Line | BadLine]:
         (b"192.0.2.1\tcaff\xe8\n", "192.0.2.1/32"),
         (b"192.0.2.1 # caff\xe8\n", "192.0.2.1/32"),
         (b"\xef\xbb\xbf192.0.2.1\r\n", "192.0.2.1/32"),
+        (b"192.0.2.1 :127.0.0.2:why\n", "192.0.2.1/32"),
+        (b"192.0.2.1\t :2\n", "192.0.2.1/32"),
+        (b"192.0.2.1 :2 : why\n", "192.0.2.1/32"),
     ],
 )
 def test_a_line_names_a_network(octets: bytes, network: str) -> None:
@@ -94,7 +99,9 @@ def test_blank_lines_and_comments_say_nothing(octets: bytes) -> None:
         (b"192.0.2.1 :127.0.0.10:policy\n", "b'192.0.2.1' has a value of its own (:127.0.0.10:)"),
         (b"192.0.2.1\t :10\n", "import the line into the category that answers so"),
         (b"2001:db8::/32 :127.0.0.10:why\n", "has a value of its own (:127.0.0.10:)"),
-        (b":127.0.0.10:why\n", "is not an IPv4 or IPv6 address"),
+        (b"192.0.2.1 :3 : why\n", "has a value of its own (:3:)"),
+        (b":x:why\n", "is not an IPv4 or IPv6 address"),
+        (b":127.0.0.10 why\n", "is not an IPv4 or IPv6 address"),
         (b"!0.0.0.0/0\n", "0.0.0.0/0 is the whole of IPv4; it is never excluded"),
         (b"!::/0\n", "the whole of IPv6; it is never excluded"),
         (b"! 192.0.2.1\n", "no address right after the exclamation mark"),
@@ -125,6 +132,30 @@ def test_a_line_that_names_nothing_is_bad_and_says_why(octets: bytes, fault: str
     assert good == Line(2, parse("192.0.2.1"))
 
 
+@pytest.mark.parametrize(
+    ("octets", "value"),
+    [(b":127.0.0.10:why\n", "127.0.0.10"), (b" :10 \r\n", "10"), (b":10 : why\n", "10"),
+     (b"\xef\xbb\xbf:127.0.1.2:\n", "127.0.1.2"), (b":127.0.0.255:" + b"x" * 999, "127.0.0.255")],
+)  # fmt: skip
+def test_a_value_for_all_lines_below_spoils_them(octets: bytes, value: str) -> None:
+    """As rbldnsd's files have it; said in a sentence, and marked, for none of it may be listed."""
+    fault = (
+        f"all lines below it have the value :{value}:, not the category's 127.0.0.2; "
+        "split the feed by value, and import each part into a category that answers so"
+    )
+    assert lines(octets) == [BadLine(1, fault, spoils=True)]
+    assert len(fault) < FAULT_CHARS_MAX
+    assert lines(octets.replace(value.encode(), b"2")) == []
+
+
+def test_a_value_is_told_by_all_four_numbers() -> None:
+    """The last alone means one of 127.0.0.0/24."""
+    said = b"192.0.2.1 :2:\n192.0.2.3 :127.0.1.2:\n:2:\n:127.0.1.2:\n"
+    found = list(read(io.BytesIO(said), IPv4Address("127.0.1.2")))
+
+    assert [type(line) for line in found] == [BadLine, Line, BadLine]
+
+
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     """Comments, blank lines and lines of any length are lines."""
     octets = b"# one\n\n192.0.2.3\n" + b"x" * (5 * LINE_OCTETS_MAX) + b"\n\n192.0.2.6"
@@ -151,7 +182,7 @@ def test_an_endless_line_is_never_held() -> None:
             self.asked += 1
             return b"x" * size if self.asked < 1000 else b""
 
-    [bad] = read(Endless())  # type: ignore[arg-type]  # as much of a IO[bytes] as is used
+    [bad] = read(Endless(), ANSWER)  # type: ignore[arg-type]  # as much of a IO[bytes] as is used
 
     assert isinstance(bad, BadLine)
 
@@ -191,7 +222,7 @@ def test_every_address_comes_back(written: list[tuple[str, str, str]]) -> None:
 
 def names(octets: bytes) -> list[Line | BadLine]:
     """What a feed of names of these octets says."""
-    return list(read(io.BytesIO(octets), "names"))
+    return list(read(io.BytesIO(octets), ANSWER, "names"))
 
 
 @pytest.mark.parametrize(
@@ -221,11 +252,11 @@ def test_a_line_names_a_name(octets: bytes, name: str, excludes: bool) -> None: 
     ("octets", "fault"),
     [
         (b"192.0.2.1\n", "it ends in a number, as addresses do"),
-        (b"example.com :2:of its own\n", "b'example.com' has a value of its own (:2:)"),
+        (b"example.com :3:of its own\n", "b'example.com' has a value of its own (:3:)"),
         (b"0.0.0.0 example.com\n", "it ends in a number, as addresses do"),
         (b"||example.com^\n", "the label '||example' is not"),
         (b"! example.com\n", "it would be every name there is"),
-        (b":127.0.0.2:x\n", "is not a domain name"),
+        (b":127.0.0.3:x\n", "have the value :127.0.0.3:, not the category's 127.0.0.2"),
         (b"$SOA 1\n", "the label '$SOA' is not"),
         (b".\n", "it would be every name there is"),
         (b",x\n", "there is no name before the first comma"),
