@@ -16,6 +16,7 @@ async def page(request: web.Request) -> web.Response:
         {
             "limits": services.config.portal.limits,
             "confirm_within_s": services.config.portal.confirm_within_s,
+            "requests_age_s": services.config.data.requests_age_s,
         },
         language=choose(request, services.config),
     )
