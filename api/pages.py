@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import CodeType
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 import jinja2
 from aiohttp import web
+from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 from markupsafe import Markup
 
@@ -75,6 +77,25 @@ class Pages:
         return made
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Templates that were compiled, in memory: what comes of one is the same in every language."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """What was made of this very source, if it was compiled."""
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keeps what was made of a source."""
+        assert bucket.code is not None
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED: Final = _Compiled()
+
+
 def _environment(config: Config, language: Language, look: Look) -> jinja2.Environment:
     """What templates are rendered with in a language; each is compiled at its first use."""
     environment = jinja2.Environment(
@@ -86,6 +107,7 @@ def _environment(config: Config, language: Language, look: Look) -> jinja2.Envir
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,  # they are part of the program
+        bytecode_cache=_COMPILED,
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
