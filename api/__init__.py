@@ -26,7 +26,9 @@ tells the sender.
 ``watch`` sees in the journal what anybody changed, and ``hooks`` tells whom it concerns.
 
 ``expiry`` ends what has had its time, ``review`` what an operator has settled, ``pruning`` shortens
-the journal; ``rounds`` calls them each second. ``sidecar`` starts and stops all this in order,
+the journal; ``rounds`` calls them each second. ``dispatch`` keeps mails and messages of hooks
+while they are on their way out. ``sidecar`` starts and stops all this in order, ``mail.reminders``
+adds at the start what an earlier version did not queue,
 ``truth`` keeps the database off the event loop, ``pages`` renders the templates in the operator's
 ``look``; ``portal.statistics`` tells in each ``chart`` what became of listings.
 

@@ -102,7 +102,7 @@ class Hooked:
     async def kill(self) -> None:
         """Ends as kill -9 would, as far as the database can tell: nothing is noted any more."""
         self._worker.cancel()
-        tasks = [*self.delivery._in_flight.values()]  # noqa: SLF001  # there is no kind way
+        tasks = [*self.delivery._dispatch.under_way.values()]  # noqa: SLF001  # there is no kind way
         for task in tasks:
             task.cancel()
         await asyncio.gather(self._worker, *tasks, return_exceptions=True)

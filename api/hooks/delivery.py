@@ -8,7 +8,6 @@ name. A hook that hangs holds up its own messages, never those of another.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import random
 from collections import Counter
@@ -17,6 +16,7 @@ from typing import Final, Literal, get_args
 
 import structlog
 
+from api.dispatch import PAUSE_AFTER_ERROR_S, Dispatch
 from api.hooks import payload
 from api.hooks.message import MISTAKE, Reply
 from api.hooks.schedule import next_attempt_at
@@ -32,8 +32,6 @@ from dnsbl.store.deliveries import Delivery
 CONCURRENT_MAX_OF_HOOK: Final = 8
 CONCURRENT_MAX: Final = 32  # of all; a hook that has nothing under way may always begin
 POLL_S: Final = 1.0  # for what the clock makes due, and for what the command line queues
-PAUSE_AFTER_ERROR_S: Final = 1.0
-STOP_WITHIN_S: Final = 10.0  # what is not done by then is sent again after the next start
 GRACE_S: Final = 5.0  # a transport keeps its own time; beyond this it is a bug of ours
 
 Outcome = Literal["delivered", "deferred", "dead", "disabled"]
@@ -62,9 +60,7 @@ class HookDelivery:
         self._metrics = metrics
         self._now = now
         self._chance = chance
-        self._wake = asyncio.Event()
-        self._stopping = asyncio.Event()
-        self._in_flight: dict[int, asyncio.Task[None]] = {}
+        self._dispatch = Dispatch(self._look)
         self._under_way: Counter[str] = Counter()  # of each hook
         for config in configs:
             for outcome in OUTCOMES:  # present from the start, so that a rate can be told
@@ -72,45 +68,38 @@ class HookDelivery:
 
     def wake(self) -> None:
         """A message may be due."""
-        self._wake.set()
+        self._dispatch.wake()
 
     def stop(self) -> None:
-        """Starts nothing new; `run` returns once what is in flight has ended."""
-        self._stopping.set()
-        self._wake.set()
+        """Starts nothing new; `run` returns once what is under way has ended."""
+        self._dispatch.stop()
 
     async def run(self) -> None:
         """Sends what is due, until stopped."""
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                await self._start_due()
-            except StoreError as error:
-                structlog.get_logger().error("round_delayed", worker="hooks", error=str(error))
-            except Exception:  # noqa: BLE001  # a bug of ours must not end all delivery
-                structlog.get_logger().exception("round_crashed", worker="hooks")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_S if self._configs else None):
-                    await self._wake.wait()
-        if self._in_flight:
-            _, late = await asyncio.wait(self._in_flight.values(), timeout=STOP_WITHIN_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._dispatch.run()
+
+    async def _look(self) -> float | None:
+        if not self._configs:
+            return None
+        try:
+            await self._start_due()
+        except StoreError as error:
+            structlog.get_logger().error("round_delayed", worker="hooks", error=str(error))
+        except Exception:  # noqa: BLE001  # a bug of ours must not end all delivery
+            structlog.get_logger().exception("round_crashed", worker="hooks")
+        return POLL_S
 
     async def _start_due(self) -> None:
         """Starts what may start now. The end of one wakes us for the next."""
-        if not self._configs:
-            return
         states = await self._truth.read(hooks.states)
         for config in self._configs:
             state = states.get(config.name)
-            if self._stopping.is_set() or self._free(config.name) == 0 or (
+            if self._dispatch.stopping or self._free(config.name) == 0 or (
                 state is not None and state.disabled_at is not None
             ):  # fmt: skip
                 continue
             # What ends while we read may stand there as queued still.
-            under_way = set(self._in_flight)
+            under_way = set(self._dispatch.under_way)
             due = await self._truth.read(
                 deliveries.due, config.name, int(self._now()), 2 * CONCURRENT_MAX_OF_HOOK
             )
@@ -122,21 +111,18 @@ class HookDelivery:
     def _free(self, name: str) -> int:
         """How many messages of a hook may begin now."""
         of_hook = self._under_way[name]
-        free = min(CONCURRENT_MAX_OF_HOOK - of_hook, CONCURRENT_MAX - len(self._in_flight))
+        free = min(CONCURRENT_MAX_OF_HOOK - of_hook, CONCURRENT_MAX - len(self._dispatch.under_way))
         return max(free, 1 if of_hook == 0 else 0)
 
     def _start(self, config: HookConfig, delivery: Delivery) -> None:
-        task = asyncio.create_task(self._deliver(config, delivery), name=f"hook-{delivery.id}")
-        self._in_flight[delivery.id] = task
         self._under_way[config.name] += 1
-        task.add_done_callback(functools.partial(self._ended, delivery))
+        self._dispatch.begin(
+            delivery.id, self._deliver(config, delivery), functools.partial(self._ended, delivery)
+        )
 
-    def _ended(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
-        del self._in_flight[delivery.id]
+    def _ended(self, delivery: Delivery, error: BaseException | None) -> None:
         self._under_way[delivery.hook] -= 1
-        if task.cancelled() or (error := task.exception()) is None:
-            self._wake.set()
-        else:  # it would do so again at once: not before the next poll
+        if error is not None:
             structlog.get_logger().error(
                 "hook_crashed", hook=delivery.hook, delivery_id=delivery.id, exc_info=error
             )
@@ -148,20 +134,13 @@ class HookDelivery:
             structlog.get_logger().error("round_delayed", worker="hooks", error=str(error))
             await asyncio.sleep(PAUSE_AFTER_ERROR_S)
             return
-        while True:
-            try:
-                outcome = await self._truth.write(self._settle, delivery, reply)
-            except StoreError as error:
-                # It was handed over: until that is noted it must not be sent again.
-                structlog.get_logger().error(
-                    "hook_unsettled", hook=config.name, delivery_id=delivery.id, error=str(error)
-                )
-                if self._stopping.is_set():
-                    return
-                await asyncio.sleep(PAUSE_AFTER_ERROR_S)
-            else:
-                self._report(delivery, reply, outcome)
-                return
+        log = structlog.get_logger().bind(hook=config.name, delivery_id=delivery.id)
+        outcome = await self._dispatch.noted(
+            lambda: self._truth.write(self._settle, delivery, reply),
+            lambda error: log.error("hook_unsettled", error=str(error)),
+        )
+        if outcome is not None:
+            self._report(delivery, reply, outcome)
 
     async def _send(self, config: HookConfig, delivery: Delivery) -> Reply:
         """The hook's reply. Raises StoreError before anything was sent."""

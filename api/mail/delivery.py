@@ -9,7 +9,6 @@ request, however it ends.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import math
 import time
@@ -19,6 +18,7 @@ from typing import Final
 
 import structlog
 
+from api.dispatch import PAUSE_AFTER_ERROR_S, Dispatch
 from api.mail.carrier import Accepted, Carrier, Deferred, Envelope, Outcome, Refused
 from api.mail.draft import Draft, draft, envelope_sender, message_of, until
 from api.mail.precedent import ATTEMPTS_MAX, presumed
@@ -37,8 +37,6 @@ from dnsbl.store.requests import Request
 
 CONCURRENT_MAX: Final = 4
 POLL_S: Final = 5.0  # for what another program queues; what this process queues wakes it
-PAUSE_AFTER_ERROR_S: Final = 1.0
-STOP_WITHIN_S: Final = 10.0  # what is not handed over by then is sent again after the next start
 
 # What a mail that is not to go takes before any other has shown how long that is: whoever watches
 # its status page learns nothing from its haste.
@@ -84,66 +82,52 @@ class Delivery:
         self._now = now
         self._can_get_mail = can_get_mail
         self._took_s: dict[type[Outcome], float] = {}  # the last of each that was real
-        self._wake = asyncio.Event()
-        self._stopping = asyncio.Event()
-        self._in_flight: dict[int, asyncio.Task[None]] = {}
-        self._withheld: set[int] = set()  # of these, which are not to go
+        self._dispatch = Dispatch(self._look)
+        self._withheld: set[int] = set()  # of what is under way, which is not to go
 
     def wake(self) -> None:
         """A mail may be due."""
-        self._wake.set()
+        self._dispatch.wake()
 
     def stop(self) -> None:
-        """Starts nothing new; `run` returns once what is in flight has ended."""
-        self._stopping.set()
-        self._wake.set()
+        """Starts nothing new; `run` returns once what is under way has ended."""
+        self._dispatch.stop()
 
     async def run(self) -> None:
         """Sends what is due, until stopped."""
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                wait_s = await self._start_due()
-            except StoreError as error:
-                structlog.get_logger().error("outbox_unreadable", error=str(error))
-                wait_s = PAUSE_AFTER_ERROR_S
-            except Exception:  # noqa: BLE001  # a bug of ours must not end all delivery
-                structlog.get_logger().exception("outbox_crashed")
-                wait_s = PAUSE_AFTER_ERROR_S
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._wake.wait()
-        if self._in_flight:
-            _, late = await asyncio.wait(self._in_flight.values(), timeout=STOP_WITHIN_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._dispatch.run()
+
+    async def _look(self) -> float:
+        try:
+            return await self._start_due()
+        except StoreError as error:
+            structlog.get_logger().error("outbox_unreadable", error=str(error))
+        except Exception:  # noqa: BLE001  # a bug of ours must not end all delivery
+            structlog.get_logger().exception("outbox_crashed")
+        return PAUSE_AFTER_ERROR_S
 
     async def _start_due(self) -> float:
         """Starts what may start now; how long to wait until something else may, in seconds."""
-        free = CONCURRENT_MAX - len(self._in_flight)
+        free = CONCURRENT_MAX - len(self._dispatch.under_way)
         if free == 0:
             return POLL_S  # the end of one wakes us
         now = int(self._now())
         due = await self._truth.read(outbox.due, now, 2 * CONCURRENT_MAX)
-        waiting = [mail for mail in due if mail.id not in self._in_flight]
+        waiting = [mail for mail in due if mail.id not in self._dispatch.under_way]
         if waiting and (until_at := await self._truth.read(self._paced_until)) is not None:
             return min(POLL_S, max(0.0, until_at - self._now()))
         for mail in waiting[:free]:
-            task = asyncio.create_task(self._deliver(mail), name=f"mail-{mail.id}")
-            self._in_flight[mail.id] = task
-            task.add_done_callback(functools.partial(self._ended, mail.id))
+            self._dispatch.begin(
+                mail.id, self._deliver(mail), functools.partial(self._ended, mail.id)
+            )
         next_due_at = await self._truth.read(outbox.next_due_at)
         if next_due_at is None or next_due_at <= now:
             return POLL_S
         return min(POLL_S, next_due_at - self._now())
 
-    def _ended(self, mail_id: int, task: asyncio.Task[None]) -> None:
-        del self._in_flight[mail_id]
+    def _ended(self, mail_id: int, error: BaseException | None) -> None:
         self._withheld.discard(mail_id)
-        if task.cancelled() or (error := task.exception()) is None:
-            self._wake.set()
-        else:  # it would do so again at once: not before the next poll
+        if error is not None:
             structlog.get_logger().error("mail_crashed", mail_id=mail_id, exc_info=error)
 
     async def _deliver(self, mail: Mail) -> None:
@@ -167,17 +151,11 @@ class Delivery:
             outcome = _discreet(await self._carry(prepared), request.mailbox)
             self._took_s[type(outcome)] = time.monotonic() - began
             self._report(mail, outcome)
-        while True:
-            try:
-                await self._truth.write(self._settle, mail, request, outcome)
-            except StoreError as error:
-                # It was handed over: until that is noted it must not be sent again.
-                structlog.get_logger().error("mail_unsettled", mail_id=mail.id, error=str(error))
-                if self._stopping.is_set():
-                    return
-                await asyncio.sleep(PAUSE_AFTER_ERROR_S)
-            else:
-                return
+        log = structlog.get_logger()
+        await self._dispatch.noted(
+            lambda: self._truth.write(self._settle, mail, request, outcome),
+            lambda error: log.error("mail_unsettled", mail_id=mail.id, error=str(error)),
+        )
 
     async def _withhold(self, mail: Mail, request: Request, sender: str) -> Outcome:
         """What others meet just now: up to the recipient's name by a trial, then by precedent."""
@@ -190,7 +168,8 @@ class Delivery:
         if not isinstance(tried, Accepted):
             return _discreet(tried, request.mailbox)
         # What is on its way at the same time knows best: a server may just have come back.
-        if others := [task for id_, task in self._in_flight.items() if id_ not in self._withheld]:
+        under_way = self._dispatch.under_way.items()
+        if others := [task for id_, task in under_way if id_ not in self._withheld]:
             await asyncio.wait(others)
         try:
             attempts = await self._truth.read(outbox.last_attempts, mail, ATTEMPTS_MAX)

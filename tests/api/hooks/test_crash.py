@@ -115,7 +115,7 @@ async def life(
         await watch.round()
         await fan_out.round()
         await delivery._start_due()  # noqa: SLF001  # a turn of its loop
-        while tasks := list(delivery._in_flight.values()):  # noqa: SLF001
+        while tasks := list(delivery._dispatch.under_way.values()):  # noqa: SLF001
             await asyncio.gather(*tasks, return_exceptions=True)
         if fuse.is_dead:
             raise asyncio.CancelledError

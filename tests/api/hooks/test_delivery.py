@@ -244,7 +244,7 @@ async def test_what_ends_while_the_queue_is_read_is_not_sent_again(
             if ask is deliveries.due and hook.begun and not outdated:
                 outdated.extend(found)
                 hook.open.set()
-                while hooked.delivery._in_flight:  # noqa: ASYNC110, SLF001  # nothing tells of it
+                while hooked.delivery._dispatch.under_way:  # noqa: ASYNC110, SLF001
                     await asyncio.sleep(0)
             return found
 
@@ -447,7 +447,7 @@ async def test_an_outcome_that_cannot_be_noted_is_not_forgotten(
     house: House, clock: Clock, log: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is away after the hook took it: noted once it is back, and sent just once."""
-    monkeypatch.setattr("api.hooks.delivery.PAUSE_AFTER_ERROR_S", 0)
+    monkeypatch.setattr("api.dispatch.PAUSE_AFTER_ERROR_S", 0)
     hook = Hook()
     away = [True]
     settle = deliveries.settle

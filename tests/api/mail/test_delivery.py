@@ -130,7 +130,7 @@ async def test_a_killed_process_sends_what_it_had_not_settled(
 
     with monkeypatch.context() as patched:
         # The process "dies" after the acceptance: it never comes to settle.
-        patched.setattr("api.mail.delivery.STOP_WITHIN_S", 0.0)
+        patched.setattr("api.dispatch.STOP_WITHIN_S", 0.0)
         patched.setattr(Delivery, "_report", lambda *_: None)
         async with Portal(house, clock) as portal:
             write = portal.sidecar.truth.write
