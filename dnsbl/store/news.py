@@ -27,7 +27,8 @@ from dnsbl.subject import parse_canonical
 # Lines of the audit that are read for a row of the journal that says "removed".
 _ACTS_FACTOR: Final = 4
 
-# Right behind which of its own events it is told that something is listed again.
+# Right behind which of its own events it is told that something is listed again; `_is_told_beyond`
+# looks for the same.
 _TELLS_BACK: Final = frozenset({"listing.added", "exclusion.removed"})
 
 # What of the journal may bring back what was delisted: a listing that is new or renewed, and an
@@ -100,7 +101,7 @@ def look(database: Database, limit: int, now: int) -> Batch | None:
     keys, paused = _concerned(database, rows, pause, limit)
     if paused is not None:
         rows = [row for row in rows if row["seq"] < paused.seq]
-    # Where they come from the page before, they were left to the row that says so.
+    # One that an earlier page had found was left to its own row by `_is_told_beyond`.
     keys |= {(row["zone"], row["network"], row["category"]) for row in rows if _brings_back(row)}
     last_seq = int(rows[-1]["seq"]) if rows else begin.seq
     more = paused is not None or last_seq < end.seq
@@ -110,7 +111,7 @@ def look(database: Database, limit: int, now: int) -> Batch | None:
     relapses = {
         key
         for key in keys
-        if relapse.is_over(database, key, now) and not _is_added_beyond(database, key, last_seq)
+        if relapse.is_over(database, key, now) and not _is_told_beyond(database, key, last_seq)
     }
     return Batch(since, upto, news, relapses, missed, more=more)
 
@@ -233,12 +234,15 @@ def _rows(database: Database, after: int, limit: int) -> list[sqlite3.Row]:
     )  # fmt: skip
 
 
-def _is_added_beyond(database: Database, key: Key, seq: int) -> bool:
-    """Whether a later row says that it was listed: it is told then, behind that."""
+def _is_told_beyond(database: Database, key: Key, seq: int) -> bool:
+    """Whether a later row is its very own, and may be the cause: it is told then, behind that."""
     zone, network, category = key
     row = database.row(
-        "SELECT EXISTS (SELECT 1 FROM journal WHERE network = ? AND seq > ? AND kind = 'listing' "
-        "AND op = 'added' AND zone = ? AND category = ?)",
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM journal WHERE network = ? AND seq > ? AND zone = ? AND category = ?
+              AND (kind, op) IN (VALUES ('listing', 'added'), ('exclusion', 'removed')))
+        """,
         network, seq, zone, category,
     )  # fmt: skip
     return row is not None and bool(row[0])

@@ -55,7 +55,7 @@ class Ground:
         return False
 
     @property
-    def _ranges(self) -> list[_Range]:
+    def ranges(self) -> list[_Range]:
         """Between which keys, in their order, all of its delistings lie; others may as well."""
         if self.zone is None:
             return [((_FIRST, _FIRST, _FIRST), (_LAST, _FIRST, _FIRST))]
@@ -85,7 +85,7 @@ def page(database: Database, ground: Ground, after: Key | None, limit: int) -> P
     """The next open delistings of a ground beyond a key, of so many looked at at most."""
     assert limit > 0
     found: list[Key] = []
-    for low, high in ground._ranges:  # noqa: SLF001  # its own module
+    for low, high in ground.ranges:
         start = low if after is None else max(low, after)
         if start >= high:
             continue

@@ -8,7 +8,6 @@ relapse; without, it has lapsed, and nobody is to blame for that.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -131,27 +130,32 @@ def _ended(database: Database, key: Key, now: int) -> Iterator[_Ended]:
     that a listing inside it brings just this one back.
     """
     zone, network, category = key
-    with contextlib.suppress(DnsblError):  # another client wrote what is no network
+    rows = database.rows(
+        """
+        SELECT d.id, d.at, d.request_id, r.address FROM delistings AS d
+        LEFT JOIN delist_requests AS r ON r.id = d.request_id
+        WHERE (d.zone, d.network, d.category) = (?, ?, ?)
+          AND d.relisted_at IS NULL AND d.lapsed_at IS NULL
+        ORDER BY d.id
+        """,
+        *key,
+    )
+    if not rows:  # as of nearly all that is listed
+        return
+    try:
         subject = parse_canonical(network)
-        for row in database.rows(
-            """
-            SELECT d.id, d.at, d.request_id, r.address FROM delistings AS d
-            LEFT JOIN delist_requests AS r ON r.id = d.request_id
-            WHERE (d.zone, d.network, d.category) = (?, ?, ?)
-              AND d.relisted_at IS NULL AND d.lapsed_at IS NULL
-            ORDER BY d.id
-            """,
-            *key,
-        ):
-            asked = subject if row["address"] is None else parse_address(row["address"])
-            listing = _deciding(
-                database, zone, asked if subject.covers(asked) else subject, category, now
-            )
-            if listing is not None:
-                # A delisting takes the listing of its very subject away: one that is there is new.
-                is_exact = str(listing.network) == network
-                is_new = is_exact or evidence_at(database, listing) > row["at"]
-                yield _Ended(row["id"], row["request_id"], listing, is_new)
+    except DnsblError:  # another client wrote what is no network
+        return
+    for row in rows:
+        asked = subject if row["address"] is None else parse_address(row["address"])
+        listing = _deciding(
+            database, zone, asked if subject.covers(asked) else subject, category, now
+        )
+        if listing is not None:
+            # A delisting takes the listing of its very subject away: one that is there is new.
+            is_exact = str(listing.network) == network
+            is_new = is_exact or evidence_at(database, listing) > row["at"]
+            yield _Ended(row["id"], row["request_id"], listing, is_new)
 
 
 def _deciding(

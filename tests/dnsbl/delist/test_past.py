@@ -7,21 +7,13 @@ of the /64 that an IPv6 address is taken off by.
 from __future__ import annotations
 
 import pytest
-from house import House
 from relisting import DAY_S, EXACT, GRACE_S, HOUR_S, WIDE, ZONE, World, shapes
 
 from dnsbl.delist.decision import Decision, Outcome
 from dnsbl.network import parse, parse_address
 from dnsbl.store import delistings, exclusions
-from dnsbl.store.database import Database
 from dnsbl.store.relapse import LAPSED
 from dnsbl.store.request_states import State
-
-
-@pytest.fixture
-def world(database: Database, house: House, request: pytest.FixtureRequest) -> World:
-    """One with the shape that the test is given."""
-    return World(database, house.config, *request.param)
 
 
 @shapes(EXACT)

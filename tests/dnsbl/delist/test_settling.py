@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from house import House
 from relisting import DAY_S, EXACT, GRACE_S, WIDE, World, shapes
 
-from dnsbl.store.database import Database
 from dnsbl.store.relapse import LAPSED
 from dnsbl.store.request_states import State
 
 HOST = "2001:db8:7::25/128"
 AROUND = "2001:db8:7::/64"
-
-
-@pytest.fixture
-def world(database: Database, house: House, request: pytest.FixtureRequest) -> World:
-    """One with the shape that the test is given."""
-    return World(database, house.config, *request.param)
 
 
 def kinds(world: World) -> list[str]:
