@@ -10,8 +10,9 @@ from mailserver import link_in_file
 from portal import LISTED, PATIENCE_S, START, Clock, Portal
 from structlog.typing import EventDict
 
+from dnsbl.delivery_status import Action, Report
 from dnsbl.network import parse
-from dnsbl.store import delistings, outbox
+from dnsbl.store import bounces, delistings, outbox
 from dnsbl.store.database import Database
 from dnsbl.store.outbox import Mail
 from dnsbl.store.request_states import State
@@ -21,13 +22,16 @@ SCHEDULED = 'dnsbl_outbox_mails{state="scheduled"}'
 QUEUED = 'dnsbl_outbox_mails{state="queued"}'
 
 
-async def wait_begins(portal: Portal) -> None:
-    """A request that was confirmed, and has to wait for a day since it relapsed."""
-    await portal.add(LISTED)
+async def wait_begins(portal: Portal) -> tuple[str, str]:
+    """A request that was confirmed, and has to wait for a day: its status page, and its link."""
+    status = await portal.asked()
+    await portal.delivered()
     note = functools.partial(delistings.record, now=START - 3 * DAY_S, request_id=1)
     await portal.sidecar.truth.write(note, "bl.example", parse(LISTED), "spam")
-    await portal.press(await portal.link(LISTED))
+    link = link_in_file(portal.house.config.data.outbox)
+    await portal.press(link)
     assert await portal.state() is State.COOLDOWN
+    return status, link
 
 
 def lose_reminders(database: Database) -> None:
@@ -107,6 +111,24 @@ async def test_a_database_that_is_put_in_place_of_another_is_looked_through(
         found = await mails(portal)
 
     assert [mail.next_attempt_at for mail in found] == [START, START + DAY_S]
+
+
+async def test_a_mail_after_a_wait_that_comes_back_is_told_of(house: House, clock: Clock) -> None:
+    """Where to go on is said, and works: by the link in the first mail."""
+    report = Report(Action.FAILED, "552 5.2.2 over quota")
+    async with Portal(house, clock) as portal:
+        status, link = await wait_begins(portal)
+        portal.turn_to(START + DAY_S)
+        await portal.delivered()
+        await portal.sidecar.truth.write(
+            lambda database: bounces.note(database, 2, report, now=clock.at)
+        )
+        told = " ".join((await portal.fetch(status)).text.split())
+        await portal.press(link)
+        state = await portal.state()
+
+    assert "could not be delivered; open the link in the first mail" in told
+    assert state is State.DELISTED
 
 
 async def test_metrics_tell_a_backlog_from_what_is_to_leave_later(
