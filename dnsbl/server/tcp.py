@@ -13,6 +13,7 @@ import structlog
 from dnsbl.network import Network
 from dnsbl.server.client import client_of, site_of
 from dnsbl.server.counters import TcpEvent
+from dnsbl.server.endpoint import TCP_BACKLOG
 from dnsbl.server.respond import Responder
 from dnsbl.server.seats import Seats
 
@@ -21,7 +22,7 @@ LENGTH_BYTES: Final = 2  # RFC 1035 §4.2.2
 # and read nothing take little. Messages are short; a longer one has the room it needs.
 KERNEL_BYTES_MAX: Final = 32 << 10
 READ_BYTES_MAX: Final = 4 << 10
-WRITE_BYTES_MAX: Final = 16 << 10
+WRITE_BYTES_MAX: Final = 0  # beside a reply: the next query is read once the kernel has that
 STOP_READ_S: Final = 0.1  # what is on its way at the stop still has this long to arrive
 STOP_WAIT_S: Final = 2.0  # and replies have this long to leave
 
@@ -69,7 +70,9 @@ class TcpServer:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BYTES_MAX)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES_MAX)
         self._servers.append(
-            await asyncio.start_server(self._accept, sock=listening, limit=READ_BYTES_MAX)
+            await asyncio.start_server(
+                self._accept, sock=listening, limit=READ_BYTES_MAX, backlog=TCP_BACKLOG
+            )
         )
 
     async def stop(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
+import sys
 from collections.abc import AsyncIterator
 
 import dns.asyncquery
@@ -92,6 +94,26 @@ async def test_query_is_answered(responder: Responder) -> None:
     assert responder.counters.document()["replies"] == [
         {"transport": "tcp", "zone": "bl.example", "qtype": "A", "rcode": "NOERROR", "count": 1}
     ]
+
+
+def backlog(listening: socket.socket) -> int:
+    """How many connections may wait to be accepted: tcpi_sacked, of a socket that listens."""
+    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    (sacked,) = struct.unpack_from("=28xI", info)
+    assert isinstance(sacked, int)
+    return sacked
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="struct tcp_info is Linux's")
+async def test_a_burst_of_connections_may_wait(responder: Responder) -> None:
+    """As many as the socket was bound for, rather than the loop's own hundred."""
+    listening = bind_tcp(Endpoint("127.0.0.1", 0))
+    server = TcpServer(responder, PATIENT_S, 10, 10)
+    waiting_max = backlog(listening)
+    await server.start(listening)
+
+    assert backlog(listening) == waiting_max
+    await server.stop()
 
 
 async def test_queries_sent_at_once_are_all_answered(responder: Responder) -> None:
@@ -485,6 +507,40 @@ async def test_little_waits_for_a_client_that_reads_nothing(responder: Responder
     await server.stop()
 
     assert sent < 1_000_000
+
+
+async def test_the_next_query_waits_until_the_kernel_has_the_reply(
+    responder: Responder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no reply goes with a connection that is closed as idle."""
+    listening = bind_tcp(Endpoint("127.0.0.1", 0))
+    server = TcpServer(responder, PATIENT_S, 10, 10)
+    await server.start(listening)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel's least
+    loop = asyncio.get_running_loop()
+    kept = asyncio.Event()
+    left: list[int] = []
+    drain = asyncio.StreamWriter.drain
+
+    async def drained(writer: asyncio.StreamWriter) -> None:
+        if writer.transport.get_write_buffer_size():
+            kept.set()
+        await drain(writer)
+        left.append(writer.transport.get_write_buffer_size())
+
+    monkeypatch.setattr(asyncio.StreamWriter, "drain", drained)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.settimeout(0)
+        await loop.sock_connect(client, ("127.0.0.1", listening.getsockname()[1]))
+        async with asyncio.timeout(PATIENT_S):
+            await loop.sock_sendall(client, framed() * 500)
+            await kept.wait()
+            while len(left) < 500:
+                await loop.sock_recv(client, 65536)
+    await server.stop()
+
+    assert left == [0] * 500
 
 
 async def test_one_client_does_not_keep_others_waiting(responder: Responder) -> None:
