@@ -90,6 +90,18 @@ def test_a_translation_ends_as_its_text_does(tag: str) -> None:
     assert unlike == []
 
 
+def test_french_signs_stay_with_their_words() -> None:
+    """No line begins with a colon, or ends with an opening quotation mark."""
+    apart = [
+        string
+        for message in messages("fr")
+        for string in texts(message.string)
+        if re.search(r" [:;?!»]|« ", string)
+    ]
+
+    assert apart == []
+
+
 def test_templates_say_nothing_that_is_not_translated() -> None:
     """All words of a template stand in a `trans` block or in a call of `_`."""
     environment = jinja2.Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
