@@ -2,8 +2,8 @@
 
 A datagram is taken by ``drain``, which asks ``answer``: it is read (``query``), the entries that
 cover its address are found (``ipv4``, ``ipv6``), they decide (``decision``), and the ``reply`` is
-written from the ``plan`` of the zone. Entries come into a ``radix`` one by one, as ``rows``, or
-from an ``image``; ``expiry`` takes them out.
+written from the ``plan`` of the zone. ``tally`` counts it, ``watch`` keeps a sample. Entries come
+into a ``radix`` one by one, as ``rows``, or from an ``image``; ``expiry`` takes them out.
 
 Small functions that every query needs stand in the ``.pxd`` files: a call from one module to
 another goes through a pointer, and cannot become part of the caller.

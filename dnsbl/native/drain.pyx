@@ -9,115 +9,23 @@ Every datagram ends as answered, declined or dropped, and each drop is counted.
 """
 
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
 
 from dnsbl.native.answer cimport (
     ANSWERED, DECLINED, DROPPED_IGNORED, DROPPED_LIMITED, DROPPED_RESPONSE, DROPPED_SHORT,
-    TRUNCATED, TYPE_SLOTS, Answerer, Client, Query, Reply, prefetch_first, prefetch_second,
-    type_slot,
+    TRUNCATED, Answerer, Client, Query, Reply, prefetch_first, prefetch_second,
 )
-from dnsbl.native.bits cimport lowest_bit
-from dnsbl.native.plan cimport Plan
 from dnsbl.native.ratelimit cimport DROP, SEND, RateLimiter
 from dnsbl.native.ratelimit cimport Client as Limited
 from dnsbl.native.reply cimport slip
-from dnsbl.native.values cimport CATEGORIES_MAX
-from dnsbl.native.wire cimport REPLY_OCTETS_MAX
-
-from dnsbl.native.answer import TYPES
-
-cdef extern from * nogil:
-    """
-    #ifndef _GNU_SOURCE
-    #define _GNU_SOURCE
-    #endif
-    #include <netinet/in.h>
-    #include <sched.h>
-    #include <sys/socket.h>
-    #include <time.h>
-
-    /* One batch's place for the address that a datagram was sent to. */
-    union dnsbl_control {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-    };
-
-    /* Numbers that one thread writes while another reads them. */
-    static unsigned int dnsbl_load(const unsigned int *number) {
-        return __atomic_load_n(number, __ATOMIC_RELAXED);
-    }
-    static void dnsbl_store(unsigned int *number, unsigned int value) {
-        __atomic_store_n(number, value, __ATOMIC_RELAXED);
-    }
-
-    /* The octets of who sent a message, and how many: an IPv4-mapped address is an IPv4 one. */
-    static unsigned int dnsbl_client(const struct sockaddr_in6 *from, unsigned char *address) {
-        static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-        if (from->sin6_family == AF_INET) {
-            __builtin_memcpy(address, &((const struct sockaddr_in *)from)->sin_addr, 4);
-            return 4;
-        }
-        if (__builtin_memcmp(&from->sin6_addr, mapped, sizeof mapped) == 0) {
-            __builtin_memcpy(address, (const unsigned char *)&from->sin6_addr + sizeof mapped, 4);
-            return 4;
-        }
-        __builtin_memcpy(address, &from->sin6_addr, 16);
-        return 16;
-    }
-
-    /* The reply leaves from the address that was asked, by the interface that routing chooses
-       (IPv4) or that it came by (IPv6: link-local addresses mean nothing without). */
-    static void dnsbl_turn_round(struct msghdr *message) {
-        struct cmsghdr *header = CMSG_FIRSTHDR(message);
-        if (header != NULL && header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO
-            && header->cmsg_len >= CMSG_LEN(sizeof(struct in_pktinfo))) {
-            struct in_pktinfo info;
-            __builtin_memcpy(&info, CMSG_DATA(header), sizeof info);
-            info.ipi_ifindex = 0;
-            info.ipi_addr.s_addr = 0;
-            __builtin_memcpy(CMSG_DATA(header), &info, sizeof info);
-        }
-    }
-    """
-    ctypedef unsigned int socklen_t
-    ctypedef long ssize_t
-    struct iovec:
-        void* iov_base
-        size_t iov_len
-    struct msghdr:
-        void* msg_name
-        socklen_t msg_namelen
-        iovec* msg_iov
-        size_t msg_iovlen
-        void* msg_control
-        size_t msg_controllen
-        int msg_flags
-    struct mmsghdr:
-        msghdr msg_hdr
-        unsigned int msg_len
-    struct sockaddr_in6:
-        pass
-    struct timespec:
-        long tv_sec
-        long tv_nsec
-    union dnsbl_control:
-        pass
-    int recvmmsg(int file, mmsghdr* messages, unsigned int count, int flags, timespec* timeout)
-    int sendmmsg(int file, mmsghdr* messages, unsigned int count, int flags)
-    ssize_t sendmsg(int file, const msghdr* message, int flags)
-    int sched_yield()
-    int clock_gettime(int clock, timespec* time)
-    int CLOCK_REALTIME
-    int CLOCK_MONOTONIC
-    int MSG_DONTWAIT
-    int MSG_WAITFORONE
-    int MSG_TRUNC
-    void dnsbl_turn_round(msghdr* message)
-    unsigned int dnsbl_load(const unsigned int* number)
-    void dnsbl_store(unsigned int* number, unsigned int value)
-    unsigned int dnsbl_client(const sockaddr_in6* sender, uint8_t* address)
+from dnsbl.native.sockets cimport (
+    CLOCK_MONOTONIC, CLOCK_REALTIME, MESSAGE_OCTETS_MAX, MSG_DONTWAIT, MSG_TRUNC, MSG_WAITFORONE,
+    clock_gettime, dnsbl_client, dnsbl_control, dnsbl_turn_round, iovec, mmsghdr, msghdr, recvmmsg,
+    sched_yield, sendmmsg, sendmsg, sockaddr_in6, ssize_t, timespec,
+)
+from dnsbl.native.tally cimport Counts, ZoneCounts, count_reply, told
+from dnsbl.native.watch cimport Watch, has_room, keep, new_watch, set_rates, taken
 
 BATCH_MESSAGES_MAX = 64
 
@@ -126,12 +34,9 @@ cdef enum:
     BUSY = 8                      # from so many on, more have probably arrived meanwhile
     NEAR_NS = 500_000             # as close together as this, queries are waited for
     TURN_NS = 2_000_000           # then timers, TCP and the follower have their turn
-    MESSAGE_OCTETS_MAX = 4096     # no query is so long: one over it is dropped, and counted
-    RCODES = 2                    # NOERROR, NXDOMAIN
     LISTED = 0                    # kinds of replies, as `dnsbl.server.ratelimit.Kind` has them
     UNLISTED = 1
     EMPTY = 2
-    SEEN = 256                    # observations kept until they are asked for
 
 cdef struct Buffers:
     mmsghdr received[BATCH]
@@ -145,39 +50,6 @@ cdef struct Buffers:
     uint8_t fates[BATCH]
     uint8_t messages[BATCH][MESSAGE_OCTETS_MAX]
     Reply replies[BATCH]
-
-cdef struct ZoneCounts:
-    uint64_t replies[TYPE_SLOTS][RCODES]
-    uint64_t hits                 # replies that list
-    uint64_t listed[CATEGORIES_MAX]
-    uint64_t ignored              # by the zone's access list
-
-cdef struct Seen:                 # a message that is told to whoever watches, and its reply
-    Client client
-    uint16_t message_size
-    uint16_t reply_size           # 0: none
-    uint8_t message[MESSAGE_OCTETS_MAX]
-    uint8_t reply[REPLY_OCTETS_MAX]
-
-cdef struct Watch:
-    unsigned int listed_every     # one of so many answers that list is told, 0: none
-    unsigned int other_every      # one of so many others
-    uint64_t chance               # the state of a xorshift generator
-    unsigned int count
-    Seen seen[SEEN]
-
-cdef struct Counts:
-    uint64_t truncated
-    uint64_t ignored
-    uint64_t limited
-    uint64_t slipped
-    uint64_t short_
-    uint64_t response
-    uint64_t oversized
-    uint64_t unreceived
-    uint64_t unsent
-    uint64_t batches
-    uint64_t declined
 
 
 cdef int64_t _nanoseconds() noexcept nogil:
@@ -203,7 +75,6 @@ cdef class Drain:
     cdef bint _shares              # the processors with other workers
     cdef Buffers* _buffers
     cdef Counts _counts
-    cdef ZoneCounts* _zones        # by the answerer's plans
     cdef Watch* _watch             # NULL while nobody watches
     cdef int64_t _ended            # when the last run did
     cdef unsigned int _left_count
@@ -215,8 +86,8 @@ cdef class Drain:
         if reader >= answerer.gate.readers:
             raise ValueError("the gate has no such reader")
         self._buffers = <Buffers*>calloc(1, sizeof(Buffers))
-        self._zones = <ZoneCounts*>calloc(answerer.count + 1, sizeof(ZoneCounts))
-        if self._buffers == NULL or self._zones == NULL:
+        self._counts.zones = <ZoneCounts*>calloc(answerer.count + 1, sizeof(ZoneCounts))
+        if self._buffers == NULL or self._counts.zones == NULL:
             raise MemoryError
         self._file = file
         self._answerer = answerer
@@ -237,7 +108,7 @@ cdef class Drain:
 
     def __dealloc__(self):
         free(self._buffers)
-        free(self._zones)
+        free(self._counts.zones)
         free(self._watch)
 
     def run(self, unsigned int batches_max) -> tuple:
@@ -277,7 +148,7 @@ cdef class Drain:
 
     cdef bint _watch_is_full(self) noexcept nogil:
         """Whether what a batch may add no longer fits beside what was seen already."""
-        return self._watch != NULL and self._watch.count > SEEN - BATCH
+        return self._watch != NULL and not has_room(self._watch, BATCH)
 
     cdef int _batch(self, bint waits) noexcept nogil:
         """One batch; how many messages were in it."""
@@ -346,7 +217,8 @@ cdef class Drain:
                 self._left_count += 1
                 continue
             if buffers.fates[place] == ANSWERED or buffers.fates[place] == TRUNCATED:
-                self._count(query, reply, buffers.fates[place] == TRUNCATED)
+                count_reply(self._zone(query), query, reply)
+                self._counts.truncated += buffers.fates[place] == TRUNCATED
                 self._address(count, place, reply.data, reply.size)
                 count += 1
             elif buffers.fates[place] == DROPPED_RESPONSE:
@@ -354,7 +226,7 @@ cdef class Drain:
             elif buffers.fates[place] == DROPPED_IGNORED:
                 query = &buffers.queries[place]
                 if query.plan != NULL:
-                    self._zones[query.plan - self._answerer.plans].ignored += 1
+                    self._zone(query).ignored += 1
                 else:
                     self._counts.ignored += 1
             elif buffers.fates[place] == DROPPED_LIMITED:
@@ -382,48 +254,21 @@ cdef class Drain:
         slip(&self._buffers.queries[place], reply)
         return TRUNCATED
 
-    cdef void _count(self, const Query* query, const Reply* reply, bint truncated) noexcept nogil:
-        cdef ZoneCounts* counts = &self._zones[query.plan - self._answerer.plans]
-        cdef uint64_t listed = reply.listed
-        counts.replies[type_slot(query.qtype)][reply.rcode != 0] += 1
-        self._counts.truncated += truncated
-        counts.hits += listed != 0
-        while listed:
-            counts.listed[lowest_bit(listed)] += 1
-            listed &= listed - 1
+    cdef ZoneCounts* _zone(self, const Query* query) noexcept nogil:
+        """Of the zone that is asked."""
+        return &self._counts.zones[query.plan - self._answerer.plans]
 
     cdef void _note(self, unsigned int place) noexcept nogil:
-        """Keeps a sample of messages and replies for whoever watches."""
+        """Shows a message, and its reply if it gets one, to whoever watches."""
         cdef Buffers* buffers = self._buffers
-        cdef Watch* watch = self._watch
         cdef uint8_t fate = buffers.fates[place]
-        cdef bint replied = fate == ANSWERED or fate == TRUNCATED
-        cdef size_t size = buffers.received[place].msg_len
-        cdef unsigned int every
-        cdef Seen* seen
-        if not replied and fate != DROPPED_IGNORED and fate != DROPPED_LIMITED:
+        cdef Reply* reply = NULL
+        if fate == ANSWERED or fate == TRUNCATED:
+            reply = &buffers.replies[place]
+        elif fate != DROPPED_IGNORED and fate != DROPPED_LIMITED:
             return
-        if replied and buffers.replies[place].listed:
-            every = dnsbl_load(&watch.listed_every)
-        else:
-            every = dnsbl_load(&watch.other_every)
-        if every == 0:
-            return
-        # By chance rather than each so manieth: clients ask in turns of their own.
-        watch.chance ^= watch.chance << 13
-        watch.chance ^= watch.chance >> 7
-        watch.chance ^= watch.chance << 17
-        if watch.chance % every:
-            return
-        if watch.count == SEEN:  # never: `run` ends before
-            return
-        seen = &watch.seen[watch.count]
-        watch.count += 1
-        seen.client = buffers.queries[place].client
-        seen.message_size = <uint16_t>size
-        memcpy(seen.message, buffers.messages[place], size)
-        seen.reply_size = <uint16_t>buffers.replies[place].size if replied else 0
-        memcpy(seen.reply, buffers.replies[place].data, seen.reply_size)
+        keep(self._watch, &buffers.queries[place].client, buffers.messages[place],
+             buffers.received[place].msg_len, reply)
 
     cdef void _address(self, unsigned int count, unsigned int place, void* reply,
                        size_t size) noexcept nogil:
@@ -482,74 +327,16 @@ cdef class Drain:
 
         From any thread that holds the interpreter lock.
         """
-        cdef Watch* watch
         if self._watch == NULL:
             if not listed_every and not other_every:
                 return
-            watch = <Watch*>calloc(1, sizeof(Watch))
-            if watch == NULL:
-                raise MemoryError
-            watch.chance = <uint64_t>_nanoseconds() | 1
-            self._watch = watch
-        dnsbl_store(&self._watch.listed_every, listed_every)
-        dnsbl_store(&self._watch.other_every, other_every)
+            self._watch = new_watch()
+        set_rates(self._watch, listed_every, other_every)
 
     def observed(self) -> list:
         """Client, message and reply of what was seen since the last call; b"" where none left."""
-        cdef unsigned int place
-        cdef Seen* seen
-        found = []
-        if self._watch == NULL:
-            return found
-        for place in range(self._watch.count):
-            seen = &self._watch.seen[place]
-            found.append((
-                seen.client.address[: seen.client.octets],
-                seen.message[: seen.message_size],
-                seen.reply[: seen.reply_size],
-            ))
-        self._watch.count = 0
-        return found
+        return [] if self._watch == NULL else taken(self._watch)
 
     def counts(self) -> dict:
         """What became of the messages so far; see `dnsbl.native.drain` for the keys."""
-        cdef unsigned int place, slot, category
-        cdef ZoneCounts* counts
-        replies = {}
-        hits = {}
-        listed = {}
-        ignored = {"": self._counts.ignored}
-        for place, zone in enumerate(self._answerer.names):
-            counts = &self._zones[place]
-            for slot in range(TYPE_SLOTS):
-                for rcode, name in enumerate(("NOERROR", "NXDOMAIN")):
-                    count = counts.replies[slot][<unsigned int>rcode]
-                    if count:
-                        replies[zone, TYPES[slot], name] = count
-            if counts.hits:
-                hits[zone] = counts.hits
-            if counts.ignored:
-                ignored[zone] = counts.ignored
-            for category, name in enumerate(self._answerer.categories[place]):
-                if counts.listed[category]:
-                    # Of two zones in an aggregate, two categories may bear one name.
-                    listed[zone, name] = listed.get((zone, name), 0) + counts.listed[category]
-        return {
-            "replies": replies,
-            "hits": hits,
-            "listed": listed,
-            "ignored": ignored,
-            "truncated": self._counts.truncated,
-            "slipped": self._counts.slipped,
-            "dropped": {
-                "short": self._counts.short_,
-                "response": self._counts.response,
-                "oversized": self._counts.oversized,
-                "unreceived": self._counts.unreceived,
-                "unsent": self._counts.unsent,
-                "ignored": sum(ignored.values()),
-                "rate_limited": self._counts.limited,
-            },
-            "batches": self._counts.batches,
-            "declined": self._counts.declined,
-        }
+        return told(&self._counts, self._answerer)
