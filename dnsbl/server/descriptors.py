@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from dnsbl.config import DnsConfig
+from dnsbl.server.endpoint import TCP_BACKLOG
 
 # The database and its log, `dns.json`, the query log, those who watch, the sidecar's pipes at each
 # start.
@@ -29,12 +30,14 @@ def connections_max(dns: DnsConfig, workers: int) -> int:
     """
     sockets = (workers + 1) * len(dns.listen)  # UDP for each worker, and TCP
     reserved = RESERVED + PER_LOOP * workers + sockets
-    wanted = dns.tcp_connections_max + reserved
+    needed = dns.tcp_connections_max + reserved
+    # The loop accepts all that wait before it asks what becomes of the first: a burst has its own.
+    wanted = needed + TCP_BACKLOG * len(dns.listen)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    if soft == resource.RLIM_INFINITY or soft >= needed:
         return dns.tcp_connections_max
     allowed = max(1, soft - reserved)
     _log.warning("tcp_connections_limited", configured=dns.tcp_connections_max, connections=allowed)
