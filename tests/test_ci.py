@@ -45,6 +45,22 @@ class TestSteadily:
 """
 
 
+# A test that fails once, and one that the run ends in.
+STOPPED = """
+import pathlib, pytest
+
+def test_a_failure():
+    mark = pathlib.Path(__file__).with_name("mark")
+    if not mark.exists():
+        mark.touch()
+        assert False, "too soon"
+
+def test_the_end(): {end}
+
+def test_what_is_left_out(): assert False, "that is so"
+"""
+
+
 # Compiled code that goes astray once, and not again.
 CRASHING = """
 import os, pathlib, signal
@@ -137,7 +153,7 @@ def test_what_cannot_be_collected_fails(tmp_path: Path, text: str, why: str) -> 
     assert done.returncode == 1
     assert done.stdout.splitlines()[-2:] == [
         f"tests/test_it.py: {why}",
-        "make test: 1 failed twice",
+        "make test: 1 failed, and it was stopped (2)",
     ]
 
 
@@ -161,6 +177,29 @@ def test_a_run_without_a_report_fails(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "names no test that failed" in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("pytest.exit('enough')", 2), ("raise KeyboardInterrupt", 2),
+     ("pytest.exit('enough', 7)", 7)],
+)  # fmt: skip
+def test_a_run_that_was_stopped_fails(tmp_path: Path, end: str, status: int) -> None:
+    """What failed by then may pass alone; what was left out was never run."""
+    done = run(tmp_path, test_it=STOPPED.format(end=end))
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == f"make test: 1 failed, and it was stopped ({status})"
+    assert unsteady(tmp_path) == []
+
+
+@pytest.mark.parametrize("options", ["-x", "--maxfail=1", "-n 2 -x"])
+def test_no_failure_ends_the_run(tmp_path: Path, options: str) -> None:
+    """Though the environment asks for that: those behind it are run too."""
+    done = run(tmp_path, options, test_it=STOPPED.format(end="pass"))
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "make test: 1 failed twice"
 
 
 def test_a_crash_is_heard_once(tmp_path: Path) -> None:
