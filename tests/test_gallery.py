@@ -8,8 +8,8 @@ from gallery.programme import pictures, table
 
 DOCS = Path(__file__).parent.parent / "docs"
 FOLDER = DOCS / "images" / "portal"
-PICTURE_OCTETS_MAX = 60 * 1024
-ALL_OCTETS_MAX = 2 * 1024 * 1024
+PICTURE_OCTETS_MAX = 64 * 1024
+ALL_OCTETS_MAX = 9 * 256 * 1024
 
 
 def test_every_page_is_pictured() -> None:

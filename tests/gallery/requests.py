@@ -129,6 +129,25 @@ async def delisted(stage: Stage) -> None:
     await stage.open(await pressed(stage))
 
 
+@scene("status-delisted-partly")
+async def delisted_in_part(stage: Stage) -> None:
+    """One of two listings is not removed on request: what went, and what stays."""
+    await stage.add()
+    await stage.add(category="hijacked", reason="Announced by somebody else", ends_in_days=None)
+    await stage.open(await pressed(stage))
+
+
+@scene("status-gone")
+async def gone(stage: Stage) -> None:
+    """The listing ended before an operator decided, and another list has the address by now."""
+    await stage.add(category="policy", reason="A range for dial-up lines")
+    url = await pressed(stage)
+    await stage.remove(category="policy")
+    await stage.portal.sidecar.review.round()
+    await stage.add("203.0.113.7", "webform", zone=WEB, reason="Contact forms filled in by bots")
+    await stage.open(url)
+
+
 @scene("status-refused")
 async def refused(stage: Stage) -> None:
     """New evidence came while the request waited: the rule, and the way on."""
