@@ -71,9 +71,10 @@ def import_feed(
     below it, .example.com for both. What has a ! before it is excluded. Comments
     begin with # or ;, columns after a space, a tab or a comma are passed over. Bad
     lines are reported and skipped; the exit code is 0 all the same, but 1 for a
-    file without any good line: it is no feed. It is one transaction: stopped at
-    any moment, nothing has changed. An address that was delisted lately is
-    passed over while its grace lasts.
+    file without any good line: it is no feed. It is 1 too for one that gives the
+    lines below another value than the category's (:127.0.0.10:). It is one
+    transaction: stopped at any moment, nothing has changed. An address that was
+    delisted lately is passed over while its grace lasts.
     """
     config = load(config_file)
     chosen = chosen_zone(config, zone)
