@@ -128,6 +128,10 @@ class Language:
         """The day of a time in Unix seconds, in UTC: "15 January 2027"."""
         return format_date(datetime.fromtimestamp(at, UTC), "long", locale=self._locale)
 
+    def short_day(self, at: int) -> str:
+        """The same where there is little room: "15 Jan 2027"."""
+        return format_date(datetime.fromtimestamp(at, UTC), "medium", locale=self._locale)
+
     def _span(self, seconds: int) -> str:
         """A length of time in its largest units: "7 days", "1 hour and 5 minutes"."""
         words: list[str] = []

@@ -237,7 +237,7 @@ def _chart(
         )  # fmt: skip
     name = language.say(title)
     drawing = chart.bars(
-        [Bar(language.day(at), value) for at, value in values],
+        [Bar(language.short_day(at), value) for at, value in values],
         key=key, title=name, told=language.say(told), number=language.number,
     )  # fmt: skip
     return Charted(name, language.number(total), drawing)

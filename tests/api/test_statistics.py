@@ -81,7 +81,7 @@ async def test_the_page_is_in_the_visitors_language(portal: Portal) -> None:
     text = (await portal.fetch("/statistics", headers={"Accept-Language": "de"})).text
 
     assert table(text)["15. Januar 2027"][0] == "1.234"
-    assert "15. Januar 2027: 1.234</title>" in text
+    assert "15.01.2027: 1.234</title>" in text
 
 
 async def test_figures_are_kept_for_a_minute(portal: Portal) -> None:
@@ -213,9 +213,18 @@ def test_huge_numbers_and_every_language() -> None:
             minidom.parseString(chart.drawing)  # noqa: S318  # our own
 
         assert section.charts[0].total == spoken.number(10**10)
-        assert f"{spoken.day((TODAY - 7) * DAY_S)}: {spoken.number(10**10)}<" in str(
-            section.charts[0].drawing
-        )
+        drawing = str(section.charts[0].drawing)
+        assert f"{spoken.short_day((TODAY - 7) * DAY_S)}: {spoken.number(10**10)}<" in drawing
+
+
+@pytest.mark.parametrize("tag", ["en", "de", "es", "fr", "it"])
+def test_both_ends_of_a_chart_fit_below_it(tag: str) -> None:
+    """A phone of 320 pixels has room for some 35 letters there, also in September."""
+    spoken = language(tag)
+    september = 20_700  # 4 September 2026, and each day of the month after it
+    longest = max(len(spoken.short_day(day * DAY_S)) for day in range(september, september + 30))
+
+    assert longest <= 14
 
 
 @pytest.mark.parametrize(
