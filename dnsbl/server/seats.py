@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from dnsbl.network import Network
 
 Held = TypeVar("Held")
+
+
+@dataclass(slots=True, eq=False)
+class _Site(Generic[Held]):
+    """What one site holds, and of that what rests; the longest silent or resting first."""
+
+    network: Network
+    held: OrderedDict[Held, None] = field(default_factory=OrderedDict)
+    resting: OrderedDict[Held, None] = field(default_factory=OrderedDict)
 
 
 class Seats(Generic[Held]):
@@ -19,55 +29,54 @@ class Seats(Generic[Held]):
     """
 
     def __init__(self) -> None:
-        self._sites: dict[Held, Network] = {}
-        # Of each site, those that have been silent longest first.
-        self._held: dict[Network, OrderedDict[Held, None]] = {}
-        # Of each site, those that rest, the longest first; no site without one.
-        self._resting: dict[Network, OrderedDict[Held, None]] = {}
+        self._sites: dict[Network, _Site[Held]] = {}
+        self._site_of: dict[Held, _Site[Held]] = {}
         # The sites that hold so many, those that have been silent longest first. One that gave up a
         # seat counts as if it had spoken: of several equal ones each pays in its turn.
-        self._by_count: list[OrderedDict[Network, None]] = [OrderedDict()]
+        self._by_count: list[OrderedDict[_Site[Held], None]] = [OrderedDict()]
         self._most = 0
 
     def __len__(self) -> int:
-        return len(self._sites)
+        return len(self._site_of)
 
-    def count(self, site: Network) -> int:
+    def count(self, network: Network) -> int:
         """How many a site holds."""
-        return len(self._held.get(site, ()))
+        site = self._sites.get(network)
+        return 0 if site is None else len(site.held)
 
-    def take(self, held: Held, site: Network) -> None:
+    def take(self, held: Held, network: Network) -> None:
         """One more for that site."""
-        before = self._held.setdefault(site, OrderedDict())
-        self._move(site, len(before), len(before) + 1)
-        before[held] = None
-        self._sites[held] = site
+        site = self._sites.get(network)
+        if site is None:
+            site = self._sites[network] = _Site(network)
+        self._move(site, len(site.held), len(site.held) + 1)
+        site.held[held] = None
+        self._site_of[held] = site
 
     def stir(self, held: Held) -> None:
         """It said something just now, and is at work; nothing where it has no seat any longer."""
-        site = self._sites.get(held)
+        site = self._site_of.get(held)
         if site is not None:
-            self._held[site].move_to_end(held)
-            self._by_count[len(self._held[site])].move_to_end(site)
-            self._wake(held, site)
+            site.held.move_to_end(held)
+            site.resting.pop(held, None)
+            self._by_count[len(site.held)].move_to_end(site)
 
     def rest(self, held: Held) -> None:
         """It has all that it asked for; nothing where it has no seat any longer."""
-        site = self._sites.get(held)
+        site = self._site_of.get(held)
         if site is not None:
-            self._resting.setdefault(site, OrderedDict())[held] = None
+            site.resting[held] = None
 
     def leave(self, held: Held) -> None:
         """It is gone; nothing where it had no seat any longer."""
-        site = self._sites.pop(held, None)
+        site = self._site_of.pop(held, None)
         if site is None:
             return
-        rest = self._held[site]
-        self._move(site, len(rest), len(rest) - 1)
-        self._wake(held, site)
-        del rest[held]
-        if not rest:
-            del self._held[site]
+        self._move(site, len(site.held), len(site.held) - 1)
+        del site.held[held]
+        site.resting.pop(held, None)
+        if not site.held:
+            del self._sites[site.network]
 
     def most_dispensable(self) -> Held:
         """Of what the site holds that holds the most, what has been silent longest.
@@ -78,20 +87,14 @@ class Seats(Generic[Held]):
         site = next(iter(self._by_count[self._most]), None)
         if site is None:
             raise KeyError("nothing is held")
-        return next(iter(self._held[site]))
+        return next(iter(site.held))
 
-    def longest_resting(self, site: Network) -> Held | None:
+    def longest_resting(self, network: Network) -> Held | None:
         """Of what a site holds, what has rested for longest; None where all is at work."""
-        return next(iter(self._resting.get(site, ())), None)
+        site = self._sites.get(network)
+        return None if site is None else next(iter(site.resting), None)
 
-    def _wake(self, held: Held, site: Network) -> None:
-        resting = self._resting.get(site)
-        if resting is not None:
-            resting.pop(held, None)
-            if not resting:
-                del self._resting[site]
-
-    def _move(self, site: Network, before: int, after: int) -> None:
+    def _move(self, site: _Site[Held], before: int, after: int) -> None:
         if before:
             del self._by_count[before][site]
         if after:
