@@ -185,10 +185,7 @@ def exclude(
     else:
         for one in done:
             report.say(str(one))
-    for sentence in missing[:-1]:
-        report.complain(sentence)
-    if missing:
-        raise NotExcludedError(missing[-1])
+    report.refuse(missing, NotExcludedError)
 
 
 def _remove(

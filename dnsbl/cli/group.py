@@ -7,6 +7,7 @@ codes: 0 done, 1 not found or refused, 2 wrong usage or configuration.
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -150,6 +151,8 @@ def main() -> NoReturn:
     # structlog loads rich where that happens to be installed, for tracebacks of a kind that we do
     # not print. Six megabytes: an import of it fails from now on.
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+    if sys.stdin is None:  # closed before the process began: as good as empty
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115  # a device, open until the end
     for stream in (sys.stdout, sys.stderr):
         # A locale without some character is no reason to fail.
         if hasattr(stream, "reconfigure"):

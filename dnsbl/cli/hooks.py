@@ -81,8 +81,8 @@ def list_hooks(config_file: Path, output: report.Output) -> None:
 @name_argument
 @click.option("--state", type=click.Choice(["queued", "delivered", "dead"]),
               help="Only those.  [default: all]")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1), default=LIST_LIMIT_DEFAULT, metavar="N",
-              help=f"So many at most.  [default: {LIST_LIMIT_DEFAULT}]")  # fmt: skip
+@click.option("--limit", type=options.Whole(1, options.ROWS_MAX), default=LIST_LIMIT_DEFAULT,
+              metavar="N", help=f"So many at most.  [default: {LIST_LIMIT_DEFAULT}]")  # fmt: skip
 @options.config_option
 @options.output_option
 def list_deliveries(
@@ -110,7 +110,7 @@ def list_deliveries(
     examples=("dnsbl hooks replay crm --dead", "dnsbl hooks replay crm 1207 1208"),
 )
 @name_argument
-@click.argument("ids", metavar="[ID...]", nargs=-1, type=click.IntRange(1))
+@click.argument("ids", metavar="[ID...]", nargs=-1, type=options.Whole(1, options.ID_MAX))
 @click.option("--dead", is_flag=True, help="All that were given up.")
 @options.wait_option
 @options.config_option

@@ -62,7 +62,7 @@ class LeftOut:
 )
 @click.option("--zone", metavar="ZONE", help="Of this zone only.  [default: all]")
 @click.option("--category", metavar="CATEGORY", help="Of this category only.  [default: all]")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N",
+@click.option("--limit", type=options.Whole(1, options.ROWS_MAX), metavar="N",
               help=f"At most so many.  [default: {TABLE_ROWS_MAX} in a table, all in JSON]",
               )  # fmt: skip
 @click.option("--exclusions", "excluded", is_flag=True, help="Exclusions instead of listings.")

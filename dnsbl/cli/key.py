@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import click
 
-from dnsbl.cli import options, report
+from dnsbl.cli import options, report, secret
 from dnsbl.cli.scope import Narrowing, chosen_zone, narrowed
 from dnsbl.cli.verb import Verb
 from dnsbl.config import ZoneConfig, load
@@ -18,7 +18,7 @@ from dnsbl.config.keys import may_be_key
 from dnsbl.errors import DnsblError
 from dnsbl.server.resumption import told_rings
 from dnsbl.store import access_keys, audit
-from dnsbl.store.access_keys import QUOTA_MAX, AccessKey, HolderError, parse_holder
+from dnsbl.store.access_keys import QUOTA_MAX, AccessKey, parse_holder
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 from dnsbl.zone.keys import key_id
@@ -30,27 +30,12 @@ class NoKeyError(DnsblError):
     """A key that is not there."""
 
 
-class Holder(click.ParamType[str]):
-    """The name of who has a key."""
-
-    name = "holder"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name itself."""
-        try:
-            return parse_holder(value)
-        except HolderError as error:
-            self.fail(str(error), param, ctx)
-
-
-class HolderOrKey(Holder):
-    """The name of who has a key, or a key in lower case."""
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name, or the key."""
-        if may_be_key(value.encode(errors="replace")):
-            return value.lower()
-        return super().convert(value, param, ctx)
+_HOLDER: Final = secret.NameType(parse_holder)
+# A key is looked for in lower case.
+_HOLDER_OR_KEY: Final = secret.NameOrSecretType(
+    parse_holder,
+    lambda text: text.lower() if may_be_key(text.encode(errors="replace")) else None,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +51,7 @@ class Used:
         return (
             key.zone, key.holder, _quota(key), str(self.today), report.moment(key.created_at),
             report.moment(key.expires_at),
-            "" if key.revoked_at is None else report.moment(key.revoked_at),
+            secret.revoked_cell(key),
         )  # fmt: skip
 
     def json(self) -> dict[str, object]:
@@ -95,8 +80,7 @@ def _terms(key: AccessKey) -> str:
     quota = "as many queries as it likes"
     if key.quota_per_day is not None:
         quota = f"{key.quota_per_day} {'query' if key.quota_per_day == 1 else 'queries'} a day"
-    end = "" if key.expires_at is None else f", until {report.moment(key.expires_at)}"
-    return quota + end
+    return quota + secret.until(key.expires_at)
 
 
 def _record(database: Database, act: str, key: AccessKey, now: int, note: str = "") -> None:
@@ -113,7 +97,7 @@ def key() -> None:
 
 
 _quota_option = click.option(
-    "--quota", type=click.IntRange(1, QUOTA_MAX), metavar="N",
+    "--quota", type=options.Whole(1, QUOTA_MAX), metavar="N",
     help="So many queries in a UTC day.  [default: no limit]",
 )  # fmt: skip
 
@@ -124,7 +108,7 @@ _quota_option = click.option(
     cls=Verb,
     examples=("dnsbl key add acme --quota 100000 --for 52w",),
 )
-@click.argument("holder", type=Holder())
+@click.argument("holder", type=_HOLDER)
 @click.option("--zone", metavar="ZONE", help="Needed where there are several.")
 @_quota_option
 @options.for_option("until it is revoked")
@@ -156,11 +140,14 @@ def add(
     with options.writer(config, wait_s) as database, database.transaction():
         access_keys.add(database, made)
         _record(database, "key.added", made, now, f", {_terms(made)}")
-    if output == "json":
-        asked = f"{text}.{made.zone}"
-        report.print_json(_json(made) | {"key": text, "ask": asked})
-    else:
-        _show(chosen, made, text)
+    with secret.shown_once(
+        f"the key of {holder} for {made.zone}", f"dnsbl key revoke {holder} --zone {made.zone}"
+    ):
+        if output == "json":
+            asked = f"{text}.{made.zone}"
+            report.print_json(_json(made) | {"key": text, "ask": asked})
+        else:
+            _show(chosen, made, text)
     if chosen.keys.mode == "off":
         report.warn(f'{made.zone} is not asked with keys: keys.mode is "off" in its zone file')
 
@@ -186,7 +173,7 @@ def _show(zone: ZoneConfig, made: AccessKey, text: str) -> None:
     examples=("dnsbl key list --zone bl.example",),
 )
 @click.option("--zone", metavar="ZONE", help="Of this zone only.  [default: all]")
-@click.option("--revoked", "revoked_too", is_flag=True, help="Those that were revoked as well.")
+@secret.revoked_option
 @options.config_option
 @options.output_option
 def list_keys(
@@ -202,11 +189,7 @@ def list_keys(
     config = load(config_file)
     with options.reader(config) as database:
         keep_to = narrowed(config, database, zone, None)
-        keys = [
-            one
-            for one in access_keys.browse(database, keep_to.zone)
-            if revoked_too or one.revoked_at is None
-        ]
+        keys = secret.shown(access_keys.browse(database, keep_to.zone), revoked_too=revoked_too)
     rings = told_rings(config.data.dns_status, {one.zone for one in keys})
     now = time.time()
     used = [Used(one, rings[one.zone].spent(one.key_hash, now)) for one in keys]
@@ -222,7 +205,7 @@ def list_keys(
     cls=Verb,
     examples=("dnsbl key change acme --quota 200000", "dnsbl key change acme --for 2w"),
 )
-@click.argument("holder", type=Holder())
+@click.argument("holder", type=_HOLDER)
 @click.option("--zone", metavar="ZONE", help="Of this zone only.  [default: all]")
 @_quota_option
 @click.option("--no-quota", is_flag=True, help="No limit of queries any more.")
@@ -265,7 +248,10 @@ def change(
                 if access_keys.change(database, one.key_hash, new.quota_per_day, new.expires_at):
                     _record(database, "key.changed", new, now, f", {_terms(new)}")
                 changed.append(new)
-    _print(changed, output, lambda one: f"{one.holder} may ask {one.zone}, {_terms(one)}")
+    secret.print_changed(
+        changed, output, json=_json,
+        sentence=lambda one: f"{one.holder} may ask {one.zone}, {_terms(one)}",
+    )  # fmt: skip
     if not changed:
         raise NoKeyError(_none(holder, 1, keep_to))
 
@@ -276,7 +262,7 @@ def change(
     cls=Verb,
     examples=("dnsbl key revoke acme",),
 )
-@click.argument("holders", metavar="HOLDER|KEY...", nargs=-1, required=True, type=HolderOrKey())
+@click.argument("holders", metavar="HOLDER|KEY...", nargs=-1, required=True, type=_HOLDER_OR_KEY)
 @click.option("--zone", metavar="ZONE", help="Of this zone only.  [default: all]")
 @options.wait_option
 @options.config_option
@@ -307,11 +293,11 @@ def revoke(
                     revoked.append(replace(one, revoked_at=now))
                 if not found:
                     missing.append(_none(holder, number, keep_to))
-    _print(revoked, output, lambda one: f"the key of {one.holder} for {one.zone} is revoked")
-    for sentence in missing[:-1]:
-        report.complain(sentence)
-    if missing:
-        raise NoKeyError(missing[-1])
+    secret.print_changed(
+        revoked, output, json=_json,
+        sentence=lambda one: f"the key of {one.holder} for {one.zone} is revoked",
+    )  # fmt: skip
+    report.refuse(missing, NoKeyError)
 
 
 def _keys_of(database: Database, holder: str, keep_to: Narrowing) -> Iterable[AccessKey]:
@@ -329,13 +315,3 @@ def _none(holder: str, number: int, keep_to: Narrowing) -> str:
     if may_be_key(holder.encode()):
         return f"argument {number} is a key, but none that is good{keep_to}"
     return f"{holder} has no good key{keep_to}"
-
-
-def _print(
-    keys: list[AccessKey], output: report.Output, sentence: Callable[[AccessKey], str]
-) -> None:
-    if output == "json":
-        report.print_json([_json(one) for one in keys])
-    else:
-        for one in keys:
-            report.say(sentence(one))

@@ -334,7 +334,4 @@ def remove(
     else:
         for item in removed:
             report.say(f"{item.network.text} removed from {item.zone}/{item.category}")
-    for sentence in missing[:-1]:
-        report.complain(sentence)
-    if missing:
-        raise NotListedError(missing[-1])
+    report.refuse(missing, NotListedError)

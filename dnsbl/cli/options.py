@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import math
 import os
 import pwd
 from collections.abc import Callable
@@ -23,6 +24,9 @@ from dnsbl.store.database import BUSY_TIMEOUT_S, Database, open_reader, open_wri
 from dnsbl.subject import Subject, parse
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+ID_MAX = 2**63 - 1  # of a row, as SQLite has it
+ROWS_MAX = 1_000_000_000  # that a table or an array is asked for
 
 # As the constraints of the tables have it.
 REASON_CHARS_MAX = 1000
@@ -76,6 +80,30 @@ class EndpointType(click.ParamType[Endpoint]):
             return parse_endpoint(value)
         except ValueError as error:
             self.fail(f"{value!r} is not an address with a port: {error}", param, ctx)
+
+
+class Whole(click.IntRange):
+    """A whole number within bounds."""
+
+    name = "whole number"  # what click says that a text is not
+
+
+class Real(click.FloatRange):
+    """A number within bounds."""
+
+    name = "number"  # the same
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401  # click's
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """The number of a text."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):  # which no bound keeps out
+            self.fail(f"{value!r} is not a valid {self.name}", param, ctx)
+        return number
 
 
 class Prose(click.ParamType[str]):

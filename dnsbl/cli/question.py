@@ -268,7 +268,7 @@ def nearby(endpoint: Endpoint) -> Endpoint:
 @click.option("--server", type=options.EndpointType(), metavar="ADDRESS[:PORT]",
               help="Whom to ask.  [default: the first of dns.listen]")  # fmt: skip
 @click.option("--tcp", is_flag=True, help="By TCP.  [default: UDP, TCP if truncated]")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0.05, 60), default=TIMEOUT_S,
+@click.option("--timeout", "timeout_s", type=options.Real(0.05, 60), default=TIMEOUT_S,
               show_default=True, metavar="SECONDS",
               help="For each of the questions, A and TXT.")  # fmt: skip
 @options.config_option

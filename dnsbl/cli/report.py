@@ -15,6 +15,8 @@ from typing import Literal
 
 import click
 
+from dnsbl.errors import DnsblError
+
 Output = Literal["table", "json"]
 
 CELL_CHARS_MAX = 80  # longer texts are cut in tables; JSON has them whole
@@ -38,6 +40,17 @@ def complain(sentence: str) -> None:
 def warn(sentence: str) -> None:
     """One line on standard error that changes no exit code."""
     complain(f"warning: {sentence}")
+
+
+def refuse(sentences: Sequence[str], error: type[DnsblError]) -> None:
+    """Complains of what could not be done, the others being done; the last is raised as the error.
+
+    Nothing where there is nothing to complain of.
+    """
+    for sentence in sentences[:-1]:
+        complain(sentence)
+    if sentences:
+        raise error(sentences[-1])
 
 
 def say(sentence: str) -> None:

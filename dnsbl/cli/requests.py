@@ -24,7 +24,7 @@ from dnsbl.store.requests import masked
 
 LIMIT_DEFAULT: Final = 100
 
-_request_id = click.argument("request_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+_request_id = click.argument("request_id", metavar="ID", type=options.Whole(1, options.ID_MAX))
 _all_option = click.option(
     "--all", "waiting_too", is_flag=True,
     help="Also about listings that only have to wait for a time.",
@@ -59,7 +59,7 @@ def requests() -> None:
 @click.option("--state", "states", type=click.Choice([*map(str, State), "any"]), multiple=True,
               metavar="STATE", help="In this state; may be given several times, any: in each.  "
               f"[default: {', '.join(DECIDABLE)}]")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1, 10_000), default=LIMIT_DEFAULT, metavar="N",
+@click.option("--limit", type=options.Whole(1, 10_000), default=LIMIT_DEFAULT, metavar="N",
               show_default=True, help="At most so many, the newest.")  # fmt: skip
 @_mailbox_option
 @options.config_option

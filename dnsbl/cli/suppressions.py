@@ -64,7 +64,7 @@ def suppressions() -> None:
     cls=Verb,
     examples=("dnsbl suppressions list --limit 20",),
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=LIMIT_DEFAULT, metavar="N",
+@click.option("--limit", type=options.Whole(1, 10_000), default=LIMIT_DEFAULT, metavar="N",
               show_default=True, help="At most so many, the newest.")  # fmt: skip
 @options.config_option
 @options.output_option

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import click
 
-from dnsbl.cli import options, report
+from dnsbl.cli import options, report, secret
 from dnsbl.cli.verb import Verb
-from dnsbl.config import load
+from dnsbl.config import Config, load
 from dnsbl.errors import DnsblError
 from dnsbl.store import api_tokens, audit
-from dnsbl.store.api_tokens import ApiToken, Scope, TokenNameError, may_be_token, parse_name
+from dnsbl.store.api_tokens import ApiToken, Scope, may_be_token, parse_name
 from dnsbl.store.audit import Act
 from dnsbl.store.database import Database
 
@@ -29,25 +28,9 @@ class NoTokenError(DnsblError):
     """A token that is not there."""
 
 
-class TokenName(click.ParamType[str]):
-    """The name of a token."""
-
-    name = "name"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name itself."""
-        try:
-            return parse_name(value)
-        except TokenNameError as error:
-            self.fail(str(error), param, ctx)
-
-
-class TokenNameOrToken(TokenName):
-    """The name of a token, or a token itself that was found somewhere."""
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name, or the token."""
-        return value if may_be_token(value) else super().convert(value, param, ctx)
+_NAME_OR_TOKEN: Final = secret.NameOrSecretType(
+    parse_name, lambda text: text if may_be_token(text) else None
+)
 
 
 def _scopes_text(token: ApiToken) -> str:
@@ -59,7 +42,7 @@ def _row(token: ApiToken) -> tuple[str, ...]:
     return (
         token.name, _scopes_text(token), report.moment(token.created_at),
         report.moment(token.expires_at), report.moment(token.last_used_at),
-        "" if token.revoked_at is None else report.moment(token.revoked_at),
+        secret.revoked_cell(token),
     )  # fmt: skip
 
 
@@ -95,7 +78,7 @@ def token() -> None:
     cls=Verb,
     examples=("dnsbl token create anna --scope review --for 90d",),
 )
-@click.argument("name", type=TokenName())
+@click.argument("name", type=secret.NameType(parse_name))
 @click.option("--scope", "scopes", type=click.Choice(OFFERED), multiple=True, required=True,
               help="What it is good for.")  # fmt: skip
 @options.for_option("until it is revoked")
@@ -124,10 +107,16 @@ def create(
             now=now, expires_at=options.expiry(now, for_s),
         )  # fmt: skip
         _record(database, "token.created", made, now, f", for {_scopes_text(made)}")
-    if output == "json":
-        report.print_json(_json(made) | {"token": text})
-        return
-    end = "" if made.expires_at is None else f", until {report.moment(made.expires_at)}"
+    with secret.shown_once(f"the token {name}", f"dnsbl token revoke {name}"):
+        if output == "json":
+            report.print_json(_json(made) | {"token": text})
+        else:
+            _show(config, made, text)
+
+
+def _show(config: Config, made: ApiToken, text: str) -> None:
+    """The token, and what to do with it."""
+    end = secret.until(made.expires_at)
     report.say(f"{made.name} may {_scopes_text(made)}{end}, with this token, shown once:")
     report.say("")
     report.say(f"  {text}")
@@ -142,7 +131,7 @@ def create(
     cls=Verb,
     examples=("dnsbl token list",),
 )
-@click.option("--revoked", "revoked_too", is_flag=True, help="Those that were revoked as well.")
+@secret.revoked_option
 @options.config_option
 @options.output_option
 def list_tokens(
@@ -156,9 +145,7 @@ def list_tokens(
     """
     config = load(config_file)
     with options.reader(config) as database:
-        found = [
-            one for one in api_tokens.browse(database) if revoked_too or one.revoked_at is None
-        ]
+        found = secret.shown(api_tokens.browse(database), revoked_too=revoked_too)
     if output == "json":
         report.print_json([_json(one) for one in found])
     else:
@@ -171,7 +158,7 @@ def list_tokens(
     cls=Verb,
     examples=("dnsbl token revoke anna",),
 )
-@click.argument("names", metavar="NAME|TOKEN...", nargs=-1, required=True, type=TokenNameOrToken())
+@click.argument("names", metavar="NAME|TOKEN...", nargs=-1, required=True, type=_NAME_OR_TOKEN)
 @options.wait_option
 @options.config_option
 @options.output_option
@@ -193,11 +180,10 @@ def revoke(names: tuple[str, ...], wait_s: int, config_file: Path, output: repor
                 continue
             _record(database, "token.revoked", found, now)
             revoked.append(replace(found, revoked_at=now))
-    _print(revoked, output)
-    for sentence in missing[:-1]:
-        report.complain(sentence)
-    if missing:
-        raise NoTokenError(missing[-1])
+    secret.print_changed(
+        revoked, output, json=_json, sentence=lambda one: f"the token {one.name} is revoked"
+    )
+    report.refuse(missing, NoTokenError)
 
 
 def _find(database: Database, name: str) -> ApiToken | None:
@@ -211,11 +197,3 @@ def _none(name: str, number: int) -> str:
     if may_be_token(name):
         return f"argument {number} is a token, but none that is good"
     return f"there is no token {name} that is not revoked"
-
-
-def _print(revoked: Sequence[ApiToken], output: report.Output) -> None:
-    if output == "json":
-        report.print_json([_json(one) for one in revoked])
-    else:
-        for one in revoked:
-            report.say(f"the token {one.name} is revoked")

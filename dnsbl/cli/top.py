@@ -116,7 +116,7 @@ def _refusal(path: Path, error: OSError) -> str:
 @click.option(
     "--interval",
     "interval_s",
-    type=click.FloatRange(1, 3600),
+    type=options.Real(1, 3600),
     default=INTERVAL_S,
     show_default=True,
     metavar="SECONDS",

@@ -231,6 +231,74 @@ def test_output_that_cannot_be_written_is_one_line(
     assert done.stderr == "dnsbl: input or output: No space left on device\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "revoke"),
+    [
+        (("key", "add", "acme"), "dnsbl key revoke acme --zone bl.example"),
+        (("key", "add", "acme", "-o", "json"), "dnsbl key revoke acme --zone bl.example"),
+        (("token", "create", "anna", "--scope", "review"), "dnsbl token revoke anna"),
+    ],
+    ids=["key", "key-json", "token"],
+)
+def test_a_secret_that_cannot_be_shown_is_told_with_what_revokes_it(
+    run: Callable[..., Any], house: House, words: tuple[str, ...], revoke: str
+) -> None:
+    """It is made by then, and nobody knows it: the line that is printed is one to copy."""
+    with open("/dev/full", "wb") as full:  # noqa: PTH123  # a device
+        done = subprocess.run(
+            [sys.executable, "-m", "dnsbl", "--config", str(house.file), *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "is made, but could not be shown: No space left on device" in done.stderr
+    assert f"; `{revoke}` revokes it\n" in done.stderr
+    assert run(*revoke.split()[1:]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "exit_code", "says"),
+    [(("import", "-"), 1, "stdin names nothing: it is empty"), (("bounce",), os.EX_DATAERR, "")],
+    ids=["import", "bounce"],
+)
+def test_a_closed_standard_input_is_an_empty_one(
+    house: House, verb: tuple[str, ...], exit_code: int, says: str
+) -> None:
+    """As a supervisor leaves it; `dnsbl … <&-` in a shell."""
+    house.write_config('[mail]\ntransport = "file"\nbounces = "bounces@bl.example"\n')
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh",
+         sys.executable, "-m", "dnsbl", *verb, "--config", str(house.file)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == exit_code, done.stderr
+    assert says in done.stderr
+    assert done.stderr.startswith("dnsbl: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("list", "--limit", "x"), "'x' is not a valid whole number"),
+        (("list", "--limit", f"{10**30}"), "is not in the range 1<=x<=1000000000"),
+        (("requests", "show", "x"), "'x' is not a valid whole number"),
+        (("hooks", "deliveries", "news", "--limit", f"{10**30}"), "is not in the range"),
+        (("hooks", "replay", "news", f"{10**30}"), "is not in the range"),
+        (("query", "192.0.2.1", "--timeout", "x"), "'x' is not a valid number"),
+        (("query", "192.0.2.1", "--timeout", "nan"), "'nan' is not a valid number"),
+        (("top", "--once", "--interval", "nan"), "'nan' is not a valid number"),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, tuple) else "",
+)
+def test_what_is_no_number_is_wrong_usage(
+    run: Callable[..., Any], words: tuple[str, ...], says: str
+) -> None:
+    """Nor one beyond all bounds, nor one that is none by its name; in words of no library."""
+    plainly(run(*words), 2, says)
+
+
 @pytest.mark.parametrize("unbuffered", ["1", ""])
 def test_an_error_that_nobody_reads_keeps_its_exit_code(house: House, unbuffered: str) -> None:
     """Scripts that close standard error, or fill the disk with it, still learn how it ended."""
