@@ -21,7 +21,7 @@ from dnsbl.store import delist_tokens, delistings, events, outbox, request_items
 from dnsbl.store.database import Database
 from dnsbl.store.events import EventKind
 from dnsbl.store.request_items import Item, ItemOutcome
-from dnsbl.store.request_states import State
+from dnsbl.store.request_states import EVENTS, State
 from dnsbl.store.requests import Request
 
 _OUTCOMES: Final = {
@@ -98,6 +98,7 @@ def conclude(
             take_out(database, request_id, address, finding, actor=actor, now=now)
     remaining = tuple(find(database, config, address, now))
     kept = {_key(finding) for finding in remaining}
+    told: set[EventKind | None] = set()
     for finding, decision in decided:
         outcome = _outcome(decision, now, gone=_key(finding) not in kept)
         if outcome is ItemOutcome.DELISTED:  # what something else lists still is no delisting
@@ -106,6 +107,7 @@ def conclude(
                 database, zone, subject(address, finding), category, now=now, request_id=request_id
             )
         _note(database, request, finding, decision, outcome, now)
+        told.add(_EVENTS.get(outcome))
     _close_gone(database, request_id, kept, now)
 
     items = tuple(request_items.of_request(database, request_id))
@@ -113,7 +115,7 @@ def conclude(
     until, expires_at = _window(items, now) if state is State.COOLDOWN else (None, None)
     requests.move(
         database, request_id, state, actor=actor, now=now, note=_words(items),
-        until=until, expires_at=expires_at, told=bool(decided),
+        until=until, expires_at=expires_at, told=EVENTS.get(state) in told,
     )  # fmt: skip
     outbox.cancel(database, request_id, now, "another decision came", "confirm_mail")
     if until is not None and expires_at is not None:

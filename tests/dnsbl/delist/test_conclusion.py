@@ -208,6 +208,23 @@ def test_what_is_gone_meanwhile_is_settled(database: Database, config: Config) -
     assert {(item.outcome, item.rule) for item in done.items} == {(ItemOutcome.DELISTED, "gone")}
 
 
+def test_an_end_that_no_listing_tells_is_told_of_the_request(
+    database: Database, config: Config
+) -> None:
+    """One listing went by itself and the other is refused: what was decided tells half of it."""
+    listed(database, "spam", "policy")
+    request_id = asked(database)
+    run(database, config, request_id, {SPAM: REFUSE, POLICY: REVIEW})
+    listings.remove(database, "bl.example", parse(ADDRESS), "spam")
+
+    done = run(database, config, request_id, {POLICY: REFUSE}, now=NOW + 60)
+
+    assert done.request.state is State.DELISTED
+    assert [event[:2] for event in told(database)[-2:]] == [
+        ("delist.refused", "policy"), ("delist.completed", ""),
+    ]  # fmt: skip
+
+
 def test_an_address_that_nothing_lists_is_delisted(database: Database, config: Config) -> None:
     """The request comes to its end, with an event for it."""
     request_id = asked(database)
