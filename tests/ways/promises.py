@@ -60,6 +60,24 @@ class Promises(World):
                     assert told[petition.id][kind] == way.count(state)
 
     @invariant()
+    def each_return_to_the_list_is_told_once(self) -> None:
+        """By the last request that it had been taken off for; none is told that did not end."""
+        ended = {
+            (row["network"], row["category"], row["request_id"])
+            for row in self.database.rows(
+                "SELECT network, category, request_id FROM delistings "
+                "WHERE relisted_at IS NOT NULL OR lapsed_at IS NOT NULL"
+            )
+        }
+        told = [
+            (row["subject"], row["category"], row["request_id"])
+            for row in self.database.rows("SELECT * FROM events WHERE kind = 'listing.relisted'")
+        ]
+        assert len(set(told)) == len(told)
+        assert set(told) <= ended
+        assert {each[:2] for each in told} == {each[:2] for each in ended}
+
+    @invariant()
     def mails_fit_states(self) -> None:
         """A request that waits has its mail queued or sent; one that ended sends none that asks."""
         fits = {
