@@ -97,12 +97,19 @@ class Requests(Promises):
 
     @rule(
         target=links, category=st.sampled_from(CATEGORIES), address=st.sampled_from(ADDRESSES),
-        mailbox=st.sampled_from(MAILBOXES),
+        mailbox=st.sampled_from(MAILBOXES), is_watched=st.booleans(),
     )  # fmt: skip
-    def ask_and_receive(self, category: str, address: str, mailbox: str) -> Any:  # noqa: ANN401
-        """A listed sender's usual way to a link."""
+    def ask_and_receive(
+        self,
+        category: str,
+        address: str,
+        mailbox: str,
+        is_watched: bool,  # noqa: FBT001
+    ) -> Any:  # noqa: ANN401
+        """A listed sender's usual way to a link, which may be faster than the watch."""
         self._list(address, category)
-        self._watch()
+        if is_watched:
+            self._watch()
         self._request(address, mailbox, from_itself=False)
         return self._receive()
 
