@@ -74,7 +74,13 @@ class Dispatch:
         delivery: Coroutine[object, object, None],
         ended: Callable[[BaseException | None], None],
     ) -> None:
-        """Begins a delivery; `ended` hears of its end, and of the bug that it ended by."""
+        """Begins a delivery; `ended` hears of its end, and of the bug that it ended by.
+
+        Nothing where all is stopped meanwhile.
+        """
+        if self.stopping:
+            delivery.close()
+            return
         task = asyncio.create_task(delivery)
         self._under_way[number] = task
         task.add_done_callback(functools.partial(self._end, number, ended))

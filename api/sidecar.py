@@ -21,10 +21,10 @@ from api.form_token import FormTokens
 from api.hooks.deciding import Deciding
 from api.hooks.notifying import Notifying
 from api.lock import Lock
-from api.mail import reminders
 from api.mail.carrier import Carrier
 from api.mail.delivery import Delivery
 from api.mail.file import FileCarrier
+from api.mail.reminders import Reminders
 from api.mail.smtp import SmtpCarrier
 from api.mail_domain import can_get_mail
 from api.metrics import Metrics
@@ -79,10 +79,12 @@ class Sidecar:
         self.expiry = Expiry(self.truth, now)
         self.review = Review(self.truth, config, now)
         self.pruning = Pruning(self.truth, config.data, now)
+        self.reminders = Reminders(self.truth, config, now)
         self._rounds = [
             Rounds("expiry", self.expiry.round),
             Rounds("review", self.review.round),
             Rounds("pruning", self.pruning.round),
+            Rounds("reminders", self.reminders.round),
             *self.notifying.rounds,
         ]
         self._workers: list[asyncio.Task[None]] = []
@@ -155,10 +157,9 @@ class Sidecar:
         stack.callback(listening.close)
 
     def _opened(self, database: Database) -> None:
-        """Takes the secrets of a database, and adds what an earlier version did not queue."""
+        """Takes the secrets of a database."""
         self._form_tokens.read_secret(database)
         self._sessions.read_secret(database)
-        reminders.queue_missing(database, self._config, int(self._now()))
 
     async def _stop_workers(self) -> None:
         self.delivery.stop()

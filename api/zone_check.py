@@ -162,8 +162,8 @@ def _source(server: Endpoint) -> Network | None:
 async def _ask(server: Endpoint, name: str) -> set[ipaddress.IPv4Address] | _Closed | None:
     """The A records of a name; None where the server did not answer, or could not."""
     question = dns.message.make_query(name, dns.rdatatype.A, use_edns=0)  # for extended errors
-    try:
-        reply = await dns.asyncquery.udp(
+    try:  # over TCP where the reply is cut: rate limits may say nothing of an address so
+        reply, _ = await dns.asyncquery.udp_with_fallback(
             question, server.address, timeout=ANSWER_WITHIN_S, port=server.port
         )
     except (dns.exception.DNSException, OSError):

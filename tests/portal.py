@@ -13,6 +13,7 @@ from typing import Self
 
 import aiohttp
 import dns.edns
+import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
@@ -71,6 +72,7 @@ class NameServer(asyncio.DatagramProtocol):
         self.rcode = dns.rcode.NXDOMAIN  # where there is no answer
         self.extended: dns.edns.EDECode | None = None  # beside it
         self.silent = False
+        self.cuts = False  # says nothing but that it is to be asked over TCP
         self.asked: list[str] = []
 
     async def start(self, port: int) -> None:
@@ -94,6 +96,9 @@ class NameServer(asyncio.DatagramProtocol):
             reply.set_rcode(self.rcode)
         if self.extended is not None and query.edns >= 0:  # RFC 6891 §7: only where it was offered
             reply.use_edns(options=[dns.edns.EDEOption(self.extended)])
+        if self.cuts:
+            reply = dns.message.make_response(query)
+            reply.flags |= dns.flags.TC
         self._transport.sendto(reply.to_wire(), addr)
 
     def stop(self) -> None:

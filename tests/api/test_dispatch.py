@@ -165,3 +165,27 @@ async def test_an_outcome_that_cannot_be_noted_holds_no_end_up() -> None:
 
     assert found is None
     assert len(told) == 1
+
+
+async def test_a_look_that_ends_after_the_stop_begins_nothing() -> None:
+    """It was reading what is due when all was stopped; the next start finds it."""
+    stopped = asyncio.Event()
+
+    async def look() -> float | None:
+        looking.set()
+        await stopped.wait()
+        dispatch.begin(1, deliver(), lambda _: None)
+        return LONG_S
+
+    async def deliver() -> None:
+        pytest.fail("it was begun")
+
+    looking = asyncio.Event()
+    dispatch = Dispatch(look)
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
+        group.create_task(dispatch.run())
+        await looking.wait()
+        dispatch.stop()
+        stopped.set()
+
+    assert not dispatch.under_way

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
 
 import dns.edns
+import dns.message
 import dns.rcode
+import dns.rrset
 import pytest
 from house import ZONE_TEXT, House
 from portal import START, NameServer
@@ -99,6 +102,33 @@ async def test_a_server_that_cannot_answer_has_not_answered(
     nameserver.rcode = dns.rcode.SERVFAIL
 
     assert (await checked(house.config)).heard is Heard.SILENT
+
+
+@pytest.mark.parametrize(("answers", "heard"), [(["127.0.0.2"], Heard.LISTED), ([], Heard.GONE)])
+async def test_what_is_cut_is_asked_over_tcp(
+    house: House, nameserver: NameServer, answers: list[str], heard: Heard
+) -> None:
+    """Rate limits answer so to whoever asks much: that there is no record in it says nothing."""
+    nameserver.cuts = True
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = int.from_bytes(await reader.readexactly(2), "big")
+        query = dns.message.from_wire(await reader.readexactly(length))
+        reply = dns.message.make_response(query)
+        if answers:
+            name = query.question[0].name
+            reply.answer.append(dns.rrset.from_text_list(name, 60, "IN", "A", answers))
+        else:
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        writer.write(reply.to_wire(prepend_length=True))
+        await writer.drain()
+        writer.close()
+
+    before = await checked(house.config)
+    async with await asyncio.start_server(answer, "127.0.0.1", house.dns_port):
+        after = await checked(house.config)
+
+    assert (before.heard, after.heard) == (Heard.SILENT, heard)
 
 
 async def test_a_prohibition_is_no_silence(house: House, nameserver: NameServer) -> None:

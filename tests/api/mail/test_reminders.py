@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from contextlib import closing
 
 from house import House
 from mailserver import link_in_file
@@ -13,7 +14,7 @@ from structlog.typing import EventDict
 from dnsbl.delivery_status import Action, Report
 from dnsbl.network import parse
 from dnsbl.store import bounces, delistings, outbox
-from dnsbl.store.database import Database
+from dnsbl.store.database import open_writer
 from dnsbl.store.outbox import Mail
 from dnsbl.store.request_states import State
 
@@ -34,14 +35,21 @@ async def wait_begins(portal: Portal) -> tuple[str, str]:
     return status, link
 
 
-def lose_reminders(database: Database) -> None:
-    """Leaves the database as a version without them did."""
-    assert database.change("DELETE FROM outbox WHERE id > 1") == 1
+def lose_reminders(house: House) -> None:
+    """Leaves the database as a version without them did; of a portal that has ended."""
+    with closing(open_writer(house.config.data.database)) as database:
+        assert database.change("DELETE FROM outbox WHERE id > 1") == 1
 
 
 async def mails(portal: Portal) -> list[Mail]:
     """The mails of the request, the oldest first."""
     return (await portal.sidecar.truth.read(outbox.all_of_request, 1))[::-1]
+
+
+async def mails_after_a_round(portal: Portal) -> list[Mail]:
+    """Those of the request, once it was looked for what is missing."""
+    await portal.sidecar.reminders.round()
+    return await mails(portal)
 
 
 async def test_a_wait_of_an_earlier_version_gets_its_mail_once(
@@ -50,10 +58,10 @@ async def test_a_wait_of_an_earlier_version_gets_its_mail_once(
     """At the next start, for the wait's end; at later ones, before it and after it, no other."""
     async with Portal(house, clock) as portal:
         await wait_begins(portal)
-        await portal.sidecar.truth.write(lose_reminders)
+    lose_reminders(house)
     for _ in range(2):
         async with Portal(house, clock) as portal:
-            _, queued = await mails(portal)
+            _, queued = await mails_after_a_round(portal)
     clock.at += DAY_S
     async with Portal(house, clock) as portal, asyncio.timeout(PATIENCE_S):
         while (await mails(portal))[-1].state != "sent":  # noqa: ASYNC110  # no event tells of it
@@ -78,15 +86,16 @@ async def test_a_wait_that_ended_before_the_start_is_told_of_at_once(
     """The link works by then, until the request ends; after that there is nothing to tell."""
     async with Portal(house, clock) as portal:
         await wait_begins(portal)
-        await portal.sidecar.truth.write(lose_reminders)
+    lose_reminders(house)
     clock.at += 2 * DAY_S
     async with Portal(house, clock) as portal:
+        await portal.sidecar.reminders.round()
         await portal.delivered()
         told = await mails(portal)
-        await portal.sidecar.truth.write(lose_reminders)
+    lose_reminders(house)
     clock.at += 30 * DAY_S
     async with Portal(house, clock) as portal:
-        late = await mails(portal)
+        late = await mails_after_a_round(portal)
 
     assert [mail.state for mail in told] == ["sent", "sent"]
     assert len(late) == 1
@@ -98,7 +107,7 @@ async def test_a_database_that_is_put_in_place_of_another_is_looked_through(
     """A backup of an earlier version, brought back while the portal runs."""
     async with Portal(house, clock) as portal:
         await wait_begins(portal)
-        await portal.sidecar.truth.write(lose_reminders)
+    lose_reminders(house)
     file = house.config.data.database
     backup = file.with_suffix(".backup")
     backup.write_bytes(file.read_bytes())
@@ -108,7 +117,7 @@ async def test_a_database_that_is_put_in_place_of_another_is_looked_through(
             file.with_name(name).unlink()
         backup.replace(file)
         await portal.sidecar.truth.write(lambda _: None)
-        found = await mails(portal)
+        found = await mails_after_a_round(portal)
 
     assert [mail.next_attempt_at for mail in found] == [START, START + DAY_S]
 
