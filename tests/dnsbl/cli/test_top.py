@@ -30,9 +30,11 @@ Run = Callable[..., click.testing.Result]
 PATIENCE_S = 30
 START = 1_800_000_000.0
 
-# So that Ctrl-C there becomes a signal.
+# So that Ctrl-C there becomes a signal, also where the tests run in the background of a script,
+# which has it ignored.
 TAKES_ITS_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
