@@ -8,8 +8,9 @@ where an address should be. A range or a netmask set apart by a space
 would be wrong, so the line is bad. So is one with a value of its own, as files of
 rbldnsd have it (``192.0.2.1 :127.0.0.10:why``): it would be listed with another. A
 line that begins with one gives it to all that follow, up to the next such line:
-then nothing of the feed is to be listed. A value that the category answers
-anyway does no harm in either place.
+then nothing of the feed is to be listed. Both hold whatever stands behind the
+value: a text, a column or a comment. A value that the category answers anyway
+does no harm in either place.
 
 ``!`` before an address, a network or a name says that it is not to be listed, as
 in those files. ``*.`` or ``.`` before a name means what lies below it.
@@ -36,8 +37,9 @@ _FIELD_END: Final = re.compile(rb"[ \t,#;]")
 # What goes on with the network rather than following it: a range's end, a length, a netmask.
 _MORE_OF_IT: Final = re.compile(rb"[ \t]+(?:[-/][ \t]*[0-9]|255\.)")
 _INSTEAD: Final = "write prefixes, such as 192.0.2.0/24"
-# A value, after which there may be a text. It is an address, or the last number of one in 127.0.0.
-_VALUE: Final = re.compile(rb"[ \t]*:([0-9][0-9.]{,14})[ \t]*(?::|$)")
+# A value: an address, or the last number of one in 127.0.0. Whatever looks like one counts as one,
+# for what is taken for mere text would be listed, maybe with another value than was meant.
+_VALUE: Final = re.compile(rb"[ \t]*:[ \t]*([0-9][0-9.]{,14})(?=[\s:#;,]|$)")
 _LOOPBACK: Final = "127.0.0."
 _NO_VALUES: Final = "take it out, and import the line into the category that answers so"
 _NO_DEFAULTS: Final = (

@@ -100,6 +100,40 @@ def test_a_value_for_the_lines_below_it_stops_the_import(
     assert not any(listings.browse(database))
 
 
+BEHIND_VALUE = pytest.mark.parametrize(
+    "rest", ["127.0.0.10 # why", "127.0.0.10; why", "127.0.0.10,why", "127.0.0.10 why",
+             " 127.0.0.10 :why"],
+)  # fmt: skip
+
+
+@FEW_OR_BULK
+@BEHIND_VALUE
+def test_whatever_stands_behind_it_a_value_for_the_lines_below_stops_the_import(
+    run: Callable[..., Any], database: Database, more: int, rest: str
+) -> None:
+    """A comment, a column or a text."""
+    feed = addresses(more) + f":{rest}\n198.51.100.2\n".encode()
+    result = run("import", "-", stdin=feed)
+
+    assert result.exit_code == 1
+    assert "all lines below it have the value :127.0.0.10:" in result.stderr
+    assert not any(listings.browse(database))
+
+
+@FEW_OR_BULK
+@BEHIND_VALUE
+def test_whatever_stands_behind_it_a_line_with_a_value_of_its_own_is_not_listed(
+    run_json: Callable[..., Any], database: Database, more: int, rest: str
+) -> None:
+    """It is reported, and the other lines are listed."""
+    feed = addresses(more) + f"198.51.100.1 :{rest}\n198.51.100.2\n".encode()
+    summary = run_json("import", "-", stdin=feed)
+
+    assert (summary["read"], summary["bad"]) == (1 + more, 1)
+    assert "b'198.51.100.1' has a value of its own (:127.0.0.10:)" in summary["bad_lines"][0]
+    assert "198.51.100.1/32" not in {str(item.network) for item in listings.browse(database)}
+
+
 @FEW_OR_BULK
 def test_a_value_that_the_category_answers_does_no_harm(
     run_json: Callable[..., Any], database: Database, more: int

@@ -107,6 +107,8 @@ def test_the_compiled_twin_is_used_where_it_is() -> None:
         b"192.0.2.1 :127.0.0.10:why\n", b"192.0.2.1\t :10\n", b"192.0.2.1 :10\r\n",
         b"192.0.2.1 :127.0.0.2:why\n", b"192.0.2.1\t:2 : why\n", b":2:why\n192.0.2.1\n",
         b"192.0.2.1\n:3:why\n192.0.2.2\n",
+        b"192.0.2.1 :127.0.0.10 # why\n", b"192.0.2.1\t: 10 why\r\n", b"192.0.2.1 :10;\n",
+        b":127.0.0.10 # why\n192.0.2.1\n", b"192.0.2.1\n: 3,why\r\n192.0.2.2\n",
         b"192.0.2.1 : 2 traps\n", b"192.0.2.1 :)\n", b"192.0.2.1,:127.0.0.10:why\n",
         b"192.0.2.1#:127.0.0.10:\n", b"2001:db8::1 :127.0.0.10:why\n", b":127.0.0.10:why\n",
         b"!192.0.2.1\n192.0.2.0/24\n", b" !192.0.2.0/25 # ours\r\n", b"!2001:db8::/33,x\n",
@@ -121,6 +123,17 @@ def test_the_compiled_twin_is_used_where_it_is() -> None:
 def test_odd_lines_are_read_as_ever(octets: bytes, force: bool) -> None:  # noqa: FBT001
     """By the same rules, with the same faults in the same lines."""
     assert gathered(octets, force=force) == expected(octets, force=force)
+
+
+@pytest.mark.usefixtures("twin")
+@pytest.mark.parametrize("value", [":127.0.0.10 # why", ": 10,why", "\t:10 why", ":10;"])
+def test_a_line_with_a_value_of_its_own_is_not_gathered(value: str) -> None:
+    """Whatever stands behind the value; a column that only begins with a colon is none."""
+    found, bad = gathered(f"192.0.2.1 {value}\n192.0.2.2 : why\n{value}\n".encode())
+
+    assert found == ["192.0.2.2/32"]
+    assert [line.partition(":")[0] for line in bad] == ["1", "3"]
+    assert [line.endswith("spoils=True)") for line in bad] == [False, True]
 
 
 @pytest.mark.usefixtures("twin")
