@@ -6,8 +6,15 @@ others wait, in the same words and for as long, and fails when others do.
 
 Only what holds for every mail counts. What a server says of one mailbox tells
 nothing of another; and whoever has a mailbox that is refused, or made wait,
-would else learn who wants no mail, by asking for both. Much of what is said of
-all is said of one in the same words: it counts once mails to two domains met it.
+would else learn who wants no mail, by asking for both. Words do not tell the two
+apart: a relay that asks the recipient's own server first passes on what that says,
+keeps silent as long as that does, and may hang up. So whatever it is, it counts
+once mails to two registered domains met it. What fails before a recipient
+is named needs no precedent: the trial of the withheld mail meets it itself.
+
+That makes it dearer, not impossible: two registered domains are cheap where the
+public suffix list has the suffixes of a dynamic DNS service. And where all mail
+is made to wait, a withheld one passes until a mail to a second domain has met it.
 """
 
 from __future__ import annotations
@@ -31,13 +38,11 @@ _BY_TRIAL: Final = frozenset(
      Trouble.MISTAKE}
 )  # fmt: skip
 
-# RFC 3463 §3: X.1 is about the addresses, X.2 about the mailbox, X.7 about a policy, which may be
-# the recipient's. X.1.7 and X.1.8 are about the sender's address; X.2.0 is what greylisting says of
-# everybody it has not met.
+# RFC 3463 §3: X.1 is about the addresses, X.2 about the mailbox. X.1.7 and X.1.8 are about the
+# sender's address; X.2.0 is what greylisting says of everybody it has not met.
 _ADDRESS: Final = 1
 _SENDER: Final = frozenset({7, 8})
 _MAILBOX: Final = 2
-_POLICY: Final = 7
 # Where there is no enhanced code: a server that does not take our mail for others.
 _RELAY: Final = re.compile(r"\brelay|\bprohibit", re.IGNORECASE)
 
@@ -53,20 +58,12 @@ def presumed(attempts: Sequence[Attempt], request: Request) -> Deferred | Refuse
         if not _is_of_one(attempt, request.mailbox)
     ]
     for attempt in lately:
-        if _may_be_of_one(attempt) and not _was_met_elsewhere(attempt, lately):
+        if not _was_met_elsewhere(attempt, lately):
             continue
         reply = attempt.reply.replace(masked(attempt.mailbox), masked(request.mailbox))
         final = attempt.state == "failed" and reply.startswith("5")
         return Refused(reply) if final else Deferred(reply)
     return None
-
-
-def _may_be_of_one(attempt: Attempt) -> bool:
-    """Whether servers say the like of one recipient as well: any final refusal, any policy."""
-    subject, detail = subject_and_detail(attempt.reply)
-    if subject == _ADDRESS:
-        return detail not in _SENDER
-    return subject == _POLICY or attempt.reply.startswith("5")
 
 
 def _was_met_elsewhere(attempt: Attempt, lately: Sequence[Attempt]) -> bool:
@@ -79,19 +76,22 @@ def _was_met_elsewhere(attempt: Attempt, lately: Sequence[Attempt]) -> bool:
 
 
 def _codes(reply: str) -> tuple[str, int, int]:
-    return reply[:3], *subject_and_detail(reply)
+    return reply if reply in set(Trouble) else reply[:3], *subject_and_detail(reply)
 
 
 def _is_of_one(attempt: Attempt, mailbox: str) -> bool:
     """Whether the outcome is that mail's own, or tells nothing of now."""
     reply = attempt.reply
-    if not reply or reply in _BY_TRIAL:
-        return True
-    if reply in set(Trouble):
-        return False
-    if attempt.state == "queued" and reply.startswith("5"):
-        return True  # of its sender or of our login: the trial has come further
     domain = attempt.mailbox_domain
+    if not domain:
+        return True  # forgotten: it is no second one
+    if reply in set(Trouble):
+        return reply in _BY_TRIAL
+    is_cancelled = not reply[:3].isdigit()
+    # Of its sender or of our login: the trial has come further.
+    is_ours = attempt.state == "queued" and reply.startswith("5")
+    if is_cancelled or is_ours:
+        return True
     others = reply.replace(masked(attempt.mailbox), "").lower()
     if domain in others and not mailbox.lower().endswith(domain):
         return True  # it would name a stranger's domain

@@ -117,6 +117,14 @@ def of_request(database: Database, request_id: int, kind: MailKind = "confirm_ma
     return _mail(row) if row else None
 
 
+def has_earlier(database: Database, mail: Mail) -> bool:
+    """Whether another mail of the kind came before, of the same request."""
+    return database.row(
+        "SELECT 1 FROM outbox WHERE request_id = ? AND kind = ? AND id < ?",
+        mail.request_id, mail.kind, mail.id,
+    ) is not None  # fmt: skip
+
+
 def all_of_request(database: Database, request_id: int) -> list[Mail]:
     """Every mail of a request, the newest first."""
     rows = database.rows("SELECT * FROM outbox WHERE request_id = ? ORDER BY id DESC", request_id)
@@ -164,8 +172,9 @@ def paced_until(database: Database, per_minute: int, now: int) -> int | None:
 class Attempt:
     """How a mail that was handed over fared there last; withheld ones are none.
 
-    ``state`` is what that attempt made of it, whatever came later; ``reply`` is
-    the server's, with ``mailbox`` masked.
+    ``state`` is what that attempt made of it, whatever came later, but "failed"
+    where it was cancelled; ``reply`` is the server's, with ``mailbox`` masked, or
+    why it was cancelled.
     """
 
     state: MailState
@@ -177,26 +186,22 @@ class Attempt:
 def last_attempts(database: Database, mail: Mail, limit: int) -> list[Attempt]:
     """The last attempts to hand over other mails of a mail's kind, the newest first.
 
-    Of the newest so many attempts, those whose outcome is known.
+    Of the newest so many attempts, those that have ended.
     """
     rows = database.rows(
-        # What failed later, by a bounce, was sent; what was cancelled or came too late is unknown.
+        # What failed later, by a bounce, was sent. Which of a request's mails that was is told by
+        # the time: a report that makes a mail fail is noted with it.
         """
-        SELECT CASE WHEN bounced THEN 'sent' ELSE state END AS state,
-               reply, mailbox, mailbox_domain
-        FROM (
-            SELECT o.*, r.mailbox, r.mailbox_domain,
-                   EXISTS (SELECT 1 FROM audit WHERE request_id = o.request_id
-                           AND act = 'mail.bounced') AS bounced,
-                   EXISTS (SELECT 1 FROM audit WHERE request_id = o.request_id
-                           AND act = 'request.mail_failed' AND actor = 'mail') AS refused
-            FROM (SELECT * FROM outbox WHERE attempted_at IS NOT NULL
-                  ORDER BY attempted_at DESC, id DESC LIMIT ?) AS o
-            JOIN delist_requests AS r ON r.id = o.request_id
-        )
-        WHERE kind = ? AND id <> ? AND attempts > 0
-              AND (state <> 'failed' OR bounced OR refused)
-        ORDER BY attempted_at DESC, id DESC
+        SELECT CASE WHEN o.state = 'failed' AND EXISTS (
+                   SELECT 1 FROM audit WHERE request_id = o.request_id
+                   AND act = 'mail.bounced' AND at = o.done_at)
+               THEN 'sent' ELSE o.state END,
+               o.reply, r.mailbox, r.mailbox_domain
+        FROM (SELECT * FROM outbox WHERE attempted_at IS NOT NULL
+              ORDER BY attempted_at DESC, id DESC LIMIT ?) AS o
+        JOIN delist_requests AS r ON r.id = o.request_id
+        WHERE o.kind = ? AND o.id <> ? AND o.attempts > 0
+        ORDER BY o.attempted_at DESC, o.id DESC
         """,
         limit, mail.kind, mail.id,
     )  # fmt: skip

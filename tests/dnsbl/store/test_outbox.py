@@ -192,22 +192,53 @@ def test_the_last_attempts_are_told(database: Database, queue: Callable[[int], M
     for mail in (sent, bounced, withheld, own, news):
         outbox.settle(database, mail.id, "sent", "250 ok", now=NOW)
     outbox.settle(database, refused.id, "failed", "554 r", now=NOW)
-    database.change("UPDATE outbox SET state = 'failed', reply = 'b' WHERE id = ?", bounced.id)
+    database.change(
+        "UPDATE outbox SET state = 'failed', reply = 'b', done_at = ? WHERE id = ?",
+        NOW + 50, bounced.id,
+    )  # fmt: skip
     database.change("UPDATE outbox SET kind = 'decision_mail' WHERE id = ?", news.id)
     audit.record(
         database,
-        [Act(NOW, "mail", "request.mail_failed", request_id=refused.request_id),
-         Act(NOW, "bounce", "mail.bounced", request_id=bounced.request_id),
-         Act(NOW, "bounce", "request.mail_failed", request_id=bounced.request_id)],
-    )  # fmt: skip
+        [Act(NOW + 50, "bounce", "mail.bounced", request_id=bounced.request_id)],
+    )
 
     found = outbox.last_attempts(database, own, 50)
     assert found == [
+        Attempt("failed", "cancelled", "a@b", "b"),
         Attempt("sent", "b", "a@b", "b"), Attempt("failed", "554 r", "a@b", "b"),
         Attempt("queued", "450 d", "a@b", "b"), Attempt("sent", "250 ok", "a@b", "b"),
     ]  # fmt: skip
     assert outbox.last_attempts(database, own, 3) == []  # of these, none is of use
     assert under_way.attempts == 0
+
+
+def test_each_mail_of_a_request_is_told_by_itself(
+    database: Database, queue: Callable[[int], Mail]
+) -> None:
+    """A first one that was refused, and came; of those after waits one that bounced, one refused.
+
+    The link in the first one made the request wait: no later one moves it.
+    """
+    first, own = queue(NOW), queue(NOW)
+    outbox.settle(database, first.id, "failed", "554 first", now=NOW)
+    outbox.note_attempt(database, first.id, NOW)
+    for number, (state, reply) in enumerate((("sent", "250"), ("failed", "554 last")), start=1):
+        outbox.queue(database, first.request_id, f"<after{number}@bl.example>", NOW)
+        mail = outbox.of_request(database, first.request_id)
+        assert mail is not None
+        outbox.note_attempt(database, mail.id, NOW + number)
+        outbox.settle(database, mail.id, state, reply, now=NOW + number)
+        if state == "sent":
+            database.change(
+                "UPDATE outbox SET state = 'failed', reply = '550 back', done_at = ? WHERE id = ?",
+                NOW + 9, mail.id,
+            )  # fmt: skip
+    audit.record(database, [Act(NOW + 9, "bounce", "mail.bounced", request_id=first.request_id)])
+
+    found = outbox.last_attempts(database, own, 50)
+    assert [(attempt.state, attempt.reply) for attempt in found] == [
+        ("failed", "554 last"), ("sent", "550 back"), ("failed", "554 first"),
+    ]  # fmt: skip
 
 
 def test_attempts_are_found_by_index(database: Database) -> None:
