@@ -85,3 +85,17 @@ def test_a_request_that_ended_after_its_wait_still_learns_of_it(
     assert bounces.note(database, first.id, FAILED, now=UNTIL) is Noted.KEPT
     assert bounces.note(database, reminder.id, FAILED, now=UNTIL) is Noted.FAILED
     assert standing(database, *sent) == [State.EXPIRED, "sent", "failed"]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_the_only_mail_of_a_wait_without_another_came(
+    database: Database, sent: tuple[Mail, Mail], *, ended: bool
+) -> None:
+    """A wait that an earlier version began has one mail, and its link was used."""
+    first, reminder = sent
+    database.change("DELETE FROM outbox WHERE id = ?", reminder.id)
+    if ended:
+        requests.expire_overdue(database, UNTIL + 30 * 86_400, 9)
+
+    assert bounces.note(database, first.id, FAILED, now=UNTIL) is Noted.KEPT
+    assert standing(database, first) == [State.EXPIRED if ended else State.COOLDOWN, "sent"]
