@@ -18,6 +18,7 @@ class _Site(Generic[Held]):
     network: Network
     held: OrderedDict[Held, None] = field(default_factory=OrderedDict)
     resting: OrderedDict[Held, None] = field(default_factory=OrderedDict)
+    unheard: OrderedDict[Held, None] = field(default_factory=OrderedDict)  # first come first
 
 
 class Seats(Generic[Held]):
@@ -51,6 +52,7 @@ class Seats(Generic[Held]):
             site = self._sites[network] = _Site(network)
         self._move(site, len(site.held), len(site.held) + 1)
         site.held[held] = None
+        site.unheard[held] = None
         self._site_of[held] = site
 
     def stir(self, held: Held) -> None:
@@ -59,6 +61,7 @@ class Seats(Generic[Held]):
         if site is not None:
             site.held.move_to_end(held)
             site.resting.pop(held, None)
+            site.unheard.pop(held, None)
             self._by_count[len(site.held)].move_to_end(site)
 
     def rest(self, held: Held) -> None:
@@ -75,6 +78,7 @@ class Seats(Generic[Held]):
         self._move(site, len(site.held), len(site.held) - 1)
         del site.held[held]
         site.resting.pop(held, None)
+        site.unheard.pop(held, None)
         if not site.held:
             del self._sites[site.network]
 
@@ -93,6 +97,11 @@ class Seats(Generic[Held]):
         """Of what a site holds, what has rested for longest; None where all is at work."""
         site = self._sites.get(network)
         return None if site is None else next(iter(site.resting), None)
+
+    def longest_unheard(self, network: Network) -> Held | None:
+        """Of what a site holds and never stirred, what came first; None where all did."""
+        site = self._sites.get(network)
+        return None if site is None else next(iter(site.unheard), None)
 
     def _move(self, site: _Site[Held], before: int, after: int) -> None:
         if before:

@@ -23,6 +23,8 @@ LENGTH_BYTES: Final = 2  # RFC 1035 §4.2.2
 KERNEL_BYTES_MAX: Final = 32 << 10
 READ_BYTES_MAX: Final = 4 << 10
 WRITE_BYTES_MAX: Final = 0  # beside a reply: the next query is read once the kernel has that
+# A first query is on its way with the connection, or once more if it was lost (RFC 6298 §2).
+FIRST_QUERY_S: Final = 1.0
 STOP_READ_S: Final = 0.1  # what is on its way at the stop still has this long to arrive
 STOP_WAIT_S: Final = 2.0  # and replies have this long to leave
 
@@ -31,9 +33,10 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True, eq=False)
 class _Connection:
-    """``waiting`` ends the wait for a message, while there is one."""
+    """``waiting`` ends the wait for a message, while there is one; times are the loop's."""
 
     writer: asyncio.StreamWriter
+    accepted_at: float
     waiting: asyncio.Timeout | None = None
 
 
@@ -108,7 +111,7 @@ class TcpServer:
         self._counters.tcp("accepted")
         task = asyncio.current_task()
         assert task is not None
-        connection = _Connection(writer)
+        connection = _Connection(writer, asyncio.get_running_loop().time())
         self._connections[task] = connection
         self._seats.take(connection, site)
         writer.transport.set_write_buffer_limits(WRITE_BYTES_MAX)
@@ -133,15 +136,19 @@ class TcpServer:
         self._evict(connection, "evicted_idle" if is_idle else "evicted_slow")
 
     def _make_room_of(self, site: Network) -> bool:
-        """Ends a connection of that client; False where it awaits replies on all of them.
+        """Ends a connection of that client; False where none of them is idle.
 
         RFC 9210 §4.2: the oldest idle one first. Behind one address there may be
         many clients (RFC 7766 §6.2.2), whose silent connections would keep a new one
         out. None that awaits a reply goes: the client's own limit is no emergency.
+        Nor does one that is new, for its query may lie unread; but then it has to ask soon.
         """
         connection = self._seats.longest_resting(site)
         if connection is None:
-            return False
+            connection = self._seats.longest_unheard(site)
+            now = asyncio.get_running_loop().time()
+            if connection is None or now - connection.accepted_at < FIRST_QUERY_S:
+                return False
         self._evict(connection, "evicted_client")
         return True
 
@@ -158,7 +165,6 @@ class TcpServer:
         writer = connection.writer
         client = client_of(writer.get_extra_info("peername"))
         while True:
-            self._seats.rest(connection)
             try:
                 message = await self._read(connection, reader)
             except TimeoutError:
@@ -178,6 +184,7 @@ class TcpServer:
                 return
             # A client may send thousands of queries at once; others have their turn in between.
             await asyncio.sleep(0)
+            self._seats.rest(connection)
         writer.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._idle_timeout_s):

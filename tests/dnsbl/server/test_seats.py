@@ -19,6 +19,7 @@ class Simple:
 
     held: list[tuple[int, Network]] = field(default_factory=list)
     resting: list[int] = field(default_factory=list)
+    unheard: list[int] = field(default_factory=list)
     sites: list[Network] = field(default_factory=list)
 
     def count(self, site: Network) -> int:
@@ -26,6 +27,7 @@ class Simple:
 
     def take(self, number: int, site: Network) -> None:
         self.held.append((number, site))
+        self.unheard.append(number)
         self.sites = [each for each in self.sites if each != site] + [site]
 
     def leave(self, number: int, site: Network) -> None:
@@ -33,6 +35,8 @@ class Simple:
         self.sites = [each for each in self.sites if each != site] + [site]
         if number in self.resting:
             self.resting.remove(number)
+        if number in self.unheard:
+            self.unheard.remove(number)
 
     def rest(self, number: int) -> None:
         if number not in self.resting:
@@ -46,6 +50,10 @@ class Simple:
     def longest_resting(self, site: Network) -> int | None:
         own = {number for number, each in self.held if each == site}
         return next((number for number in self.resting if number in own), None)
+
+    def longest_unheard(self, site: Network) -> int | None:
+        own = {number for number, each in self.held if each == site}
+        return next((number for number in self.unheard if number in own), None)
 
 
 def test_nobody_goes_where_nobody_is() -> None:
@@ -115,6 +123,7 @@ def test_it_agrees_with_looking_at_all(seed: int) -> None:
                 seats.stir(held)
                 simple.leave(held, site)
                 simple.take(held, site)
+                simple.unheard.remove(held)
             elif step < 0.8:
                 seats.rest(held)
                 simple.rest(held)
@@ -125,5 +134,6 @@ def test_it_agrees_with_looking_at_all(seed: int) -> None:
         for site in SITES:
             assert seats.count(site) == simple.count(site)
             assert seats.longest_resting(site) == simple.longest_resting(site)
+            assert seats.longest_unheard(site) == simple.longest_unheard(site)
         if simple.held:
             assert seats.most_dispensable() == simple.most_dispensable()

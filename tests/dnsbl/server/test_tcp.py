@@ -16,7 +16,7 @@ import pytest
 from dnsbl.config import Endpoint
 from dnsbl.server.endpoint import bind_tcp
 from dnsbl.server.respond import Responder
-from dnsbl.server.tcp import TcpServer
+from dnsbl.server.tcp import FIRST_QUERY_S, TcpServer
 
 LISTED = "7.2.0.192.bl.example"
 PATIENT_S = 30.0
@@ -345,20 +345,55 @@ async def test_connections_of_a_client_are_limited(responder: Responder) -> None
     assert responder.counters.tcp_events("refused_client") == 0
 
 
-async def test_half_a_message_keeps_no_newcomer_of_its_client_out(responder: Responder) -> None:
-    """No reply is due on a connection before it has asked."""
+@pytest.mark.parametrize("sent", [b"", framed(1)[:-1]], ids=["nothing", "half_a_message"])
+async def test_who_never_asks_keeps_newcomers_of_its_client_out_for_a_moment_only(
+    responder: Responder, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """No reply is due on a connection before it has asked, but a new one may be about to."""
+    loop = asyncio.get_running_loop()
+    time = loop.time
     async with (
         served(responder, per_client_max=1) as port,
         connected(port) as (slow, slow_writer),
-        connected(port) as (reader, writer),
     ):
-        slow_writer.write(framed(1)[:-1])
-        writer.write(framed(2))
-        assert (await reply(reader)).id == 2
-        with contextlib.suppress(ConnectionError):
-            assert await slow.read() == b""
+        slow_writer.write(sent)
+        async with connected(port) as (refused, _):
+            with contextlib.suppress(ConnectionError):
+                assert await refused.read() == b""
+        monkeypatch.setattr(loop, "time", lambda: time() + FIRST_QUERY_S)
+        async with connected(port) as (reader, writer):
+            writer.write(framed(2))
+            assert (await reply(reader)).id == 2
+            with contextlib.suppress(ConnectionError):
+                assert await slow.read() == b""
 
+    assert responder.counters.tcp_events("refused_client") == 1
     assert responder.counters.tcp_events("evicted_client") == 1
+
+
+async def test_a_burst_of_a_client_closes_none_that_has_asked(responder: Responder) -> None:
+    """Its queries are there before the first is read: who is accepted is answered."""
+    loop = asyncio.get_running_loop()
+    replies = []
+    async with served(responder, per_client_max=4) as port, asyncio.timeout(PATIENT_S):
+        with contextlib.ExitStack() as stack:
+            clients = [
+                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+                for _ in range(12)
+            ]
+            for client in clients:
+                client.sendall(framed())
+                client.settimeout(0)
+            for client in clients:
+                received = b""
+                with contextlib.suppress(ConnectionError):
+                    received = await loop.sock_recv(client, 512)
+                replies.append(bool(received))
+
+    assert replies == [True] * 4 + [False] * 8
+    assert responder.counters.tcp_events("accepted") == 4
+    assert responder.counters.tcp_events("refused_client") == 8
+    assert responder.counters.tcp_events("evicted_client") == 0
 
 
 async def test_a_client_that_awaits_replies_on_all_its_connections_gets_no_more(
