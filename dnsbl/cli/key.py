@@ -133,6 +133,7 @@ def add(
     config = load(config_file)
     chosen = chosen_zone(config, zone)
     now = int(time.time())
+    secret.require_output()
     text = access_keys.new_key()
     hashed = access_keys.key_hash(text.encode())
     assert hashed is not None

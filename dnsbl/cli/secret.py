@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
@@ -13,7 +14,7 @@ from dnsbl.errors import DnsblError
 
 
 class NotShownError(DnsblError):
-    """A secret that was made, and that nobody has seen."""
+    """A secret that nobody has seen, or would see."""
 
 
 class Revocable(Protocol):
@@ -80,6 +81,12 @@ def revoked_cell(secret: Revocable) -> str:
 def until(expires_at: int | None) -> str:
     """As a sentence goes on: ", until 2027-01-01T00:00:00Z"; empty for never."""
     return "" if expires_at is None else f", until {report.moment(expires_at)}"
+
+
+def require_output() -> None:
+    """Before a secret is made. Raises NotShownError where standard output is closed."""
+    if sys.stdout is None:  # closed before the process began; what is printed is lost unsaid
+        raise NotShownError("standard output is closed: nothing is made, as it could not be shown")
 
 
 @contextlib.contextmanager

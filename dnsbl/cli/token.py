@@ -100,6 +100,7 @@ def create(
     """
     config = load(config_file)
     now = int(time.time())
+    secret.require_output()
     text = api_tokens.new_token()
     with options.writer(config, wait_s) as database, database.transaction():
         made = api_tokens.add(

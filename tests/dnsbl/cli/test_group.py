@@ -257,6 +257,28 @@ def test_a_secret_that_cannot_be_shown_is_told_with_what_revokes_it(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [("key", "add", "acme"), ("token", "create", "anna", "--scope", "review")],
+    ids=["key", "token"],
+)
+def test_no_secret_is_made_where_standard_output_is_closed(
+    house: House, database: Database, words: tuple[str, ...]
+) -> None:
+    """Nobody would see it; `dnsbl … >&-` in a shell."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh",
+         sys.executable, "-m", "dnsbl", *words, "--config", str(house.file)],
+        stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "dnsbl: standard output is closed: nothing is made, as it could not be shown\n"
+    )
+    assert list(database.rows("SELECT act FROM audit")) == []
+
+
+@pytest.mark.parametrize(
     ("verb", "exit_code", "says"),
     [(("import", "-"), 1, "stdin names nothing: it is empty"), (("bounce",), os.EX_DATAERR, "")],
     ids=["import", "bounce"],
