@@ -29,7 +29,7 @@ TcpEvent: TypeAlias = Literal[
     "accepted",
     "refused",  # the server is about to end
     # Over dns.tcp_connections_per_client_max:
-    "refused_client",  # all of the client's await replies
+    "refused_client",  # all of the client's await replies, or are too new to be idle
     "evicted_client",  # one of its own that awaited none, to make room for a new one
     "idle",  # closed for want of a whole message in time
     "slow",  # cut off: the client does not take its replies
