@@ -345,6 +345,7 @@ async def test_image_that_fails_ends_nothing(
             ("image_unwritable", "no room")
         ]
         assert now.listed(FIRST)
+    now.images._thread.shutdown()  # noqa: SLF001  # it takes away what was begun, in its own time
     assert list(house.config.data.directory.glob(".*.new")) == []
 
 
