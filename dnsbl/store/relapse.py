@@ -8,6 +8,7 @@ relapse; without, it has lapsed, and nobody is to blame for that.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -147,15 +148,21 @@ def _ended(database: Database, key: Key, now: int) -> Iterator[_Ended]:
     except DnsblError:  # another client wrote what is no network
         return
     for row in rows:
-        asked = subject if row["address"] is None else parse_address(row["address"])
-        listing = _deciding(
-            database, zone, asked if subject.covers(asked) else subject, category, now
-        )
+        listing = _deciding(database, zone, _asked_about(subject, row["address"]), category, now)
         if listing is not None:
             # A delisting takes the listing of its very subject away: one that is there is new.
             is_exact = str(listing.network) == network
             is_new = is_exact or evidence_at(database, listing) > row["at"]
             yield _Ended(row["id"], row["request_id"], listing, is_new)
+
+
+def _asked_about(subject: Network, address: str | None) -> Network:
+    """The address of the request, if it lies in what was taken off; else that itself."""
+    if address is not None:
+        with contextlib.suppress(DnsblError):  # another client wrote what is no address
+            asked = parse_address(address)
+            return asked if subject.covers(asked) else subject
+    return subject
 
 
 def _deciding(

@@ -72,6 +72,19 @@ def test_each_relapse_counts_once(watched: Database) -> None:
     assert kinds(watched).count("listing.relisted") == 2
 
 
+def test_a_request_for_what_is_no_address_holds_nothing_up(watched: Database) -> None:
+    """Another client wrote it: what was taken off is looked at in its stead."""
+    add(watched)
+    request_id = delist(watched)
+    read(watched)
+    watched.change("PRAGMA ignore_check_constraints = ON")
+    watched.change("UPDATE delist_requests SET address = 'nobody' WHERE id = ?", request_id)
+    add(watched)
+    read(watched)
+
+    assert networks_relisted(watched) == [ONE]
+
+
 def test_what_stays_excluded_is_no_relapse(watched: Database) -> None:
     """An operator's exclusion keeps it unlisted, whatever a feed says."""
     add(watched)
