@@ -67,7 +67,7 @@ class Sidecar:
         self._now = now
         self._form_tokens = FormTokens(now)
         self._sessions = Sessions(now)
-        self.truth = Truth(config.data.database, write_wait_s, self._opened)
+        self.truth = Truth(config.data.database, write_wait_s, self._read_secrets)
         self._metrics = Metrics()
         self._pages = Pages(config)
         self._resolver = resolver_of(config)
@@ -156,8 +156,8 @@ class Sidecar:
             ) from None
         stack.callback(listening.close)
 
-    def _opened(self, database: Database) -> None:
-        """Takes the secrets of a database."""
+    def _read_secrets(self, database: Database) -> None:
+        """Takes the secrets of a database that was opened."""
         self._form_tokens.read_secret(database)
         self._sessions.read_secret(database)
 
